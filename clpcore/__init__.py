@@ -1,0 +1,1 @@
+"""A high-availability cluster manager for Linux: groups, monitors, recovery and membership."""

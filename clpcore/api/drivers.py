@@ -1,0 +1,108 @@
+"""What a driver is: its spec, and the methods that the core calls."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from clpcore.api.ports import Ports
+from clpcore.api.versions import ApiVersion
+from clpcore.model.actions import Call
+from clpcore.model.inputs import Observation
+from clpcore.model.states import Presence
+
+
+class Kind(enum.Enum):
+    """What a driver drives."""
+
+    RESOURCE = "resource"
+    MONITOR = "monitor"
+    HEARTBEAT = "heartbeat"
+
+
+class Capability(enum.Enum):
+    """Facts about a driver that the core reads; declared, never guessed."""
+
+    NOT_ON_AZURE = "not_on_azure"
+    WATCHES_STANDBY = "watches_standby"  # a monitor that looks where its target must not be, too
+    ADDRESS = "address"  # clients find the service by it: activated last, deactivated first
+    BUILT_IN = "built_in"  # the core does the work; the plugin brings configuration and docs
+
+
+@attrs.frozen
+class Problem:
+    """Something wrong with a driver's settings: which key, what, and the next step."""
+
+    key: str
+    what: str
+    remedy: str = ""
+
+
+class ResourceDriver(Protocol):
+    """Brings one resource up and down. Every method may be called in any presence, and again."""
+
+    async def probe(self, call: Call, ports: Ports) -> Presence:
+        """Tell the presence, changing nothing."""
+        ...
+
+    async def activate(self, call: Call, ports: Ports) -> None:
+        """Bring it to ACTIVE; return only when ``probe`` would say so."""
+        ...
+
+    async def deactivate(self, call: Call, ports: Ports) -> None:
+        """Bring it to INACTIVE; return only when ``probe`` would say so."""
+        ...
+
+
+class MonitorDriver(Protocol):
+    """Looks once; the core owns interval, retries, delay and timeout."""
+
+    async def observe(self, call: Call, ports: Ports) -> Observation:
+        """Look; ``call.role`` tells on which side."""
+        ...
+
+
+Driver = ResourceDriver | MonitorDriver
+
+
+def _no_problems(_config: Any) -> Iterable[Problem]:
+    return ()
+
+
+@attrs.frozen(kw_only=True)
+class DriverSpec:
+    """One driver, as a plugin registers it.
+
+    Attributes:
+        kind: what it drives.
+        name: the word in configuration files, unique per kind.
+        api: the contract that it was written for.
+        summary: one line for ``clp plugins`` and the reference pages.
+        config: attrs class of its settings; fields made with ``api.setting``.
+        make: makes the driver from its settings; no I/O. None only for BUILT_IN.
+        validate: finds what single fields cannot tell; pure.
+        capabilities: facts for the core.
+        defaults: its own defaults of the core's keys, by their names in ``model.config``
+            (durations in ms): ``{"interval": 60_000, "retry": 1}``.
+        pairs_with: monitor types made together with the resource.
+        activates_after: resource types that it depends on by default; ``("*",)`` means all others
+            that are not addresses themselves.
+        needs: executables without which the plugin is refused.
+
+    """
+
+    kind: Kind
+    name: str
+    api: ApiVersion
+    summary: str
+    config: type
+    make: Callable[[Any], Driver] | None = None
+    validate: Callable[[Any], Iterable[Problem]] = _no_problems
+    capabilities: frozenset[Capability] = frozenset()
+    defaults: Mapping[str, Any] = attrs.field(factory=dict)
+    pairs_with: tuple[str, ...] = ()
+    activates_after: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()

@@ -1,0 +1,28 @@
+"""How a plugin hands its drivers over."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pluggy
+
+from clpcore.api.drivers import DriverSpec
+
+hookimpl = pluggy.HookimplMarker("clp")
+hookspec = pluggy.HookspecMarker("clp")
+
+
+class Register(Protocol):
+    """Takes drivers."""
+
+    def add(self, spec: DriverSpec) -> None:
+        """Add a driver."""
+        ...
+
+
+class Hooks:
+    """The hooks that a plugin module may implement."""
+
+    @hookspec
+    def clp_register(self, register: Register) -> None:
+        """Add your drivers to *register*. Called once, at start, in agent and worker."""

@@ -1,0 +1,71 @@
+"""The state of a server whose agent has just started."""
+
+from __future__ import annotations
+
+from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.ids import Incarnation
+from clpcore.model.kept import BootKept, Kept
+from clpcore.model.ownership import Record, Wanted
+from clpcore.model.state import ClusterState, Goal, LocalGroup, LocalMonitor, LocalResource, Peer
+from clpcore.model.states import Automatic, Event, Phase
+
+
+def start(
+    config: ClusterConfig,
+    me: str,
+    incarnation: Incarnation,
+    kept: Kept,
+    run: BootKept,
+    *,
+    now: int,
+    wall: int,
+) -> ClusterState:
+    """Give the state from what outlived the last agent.
+
+    Args:
+        config: the configuration.
+        me: this server's name.
+        incarnation: this start of the agent, already journaled.
+        kept: what the journal holds; empty on a new server or after a lost journal.
+        run: what /run holds; empty after a boot.
+        now: milliseconds of the clock that inputs carry.
+        wall: the wall clock's milliseconds at the same moment.
+
+    """
+    records = {group.name: _record(config, group, kept) for group in config.groups}
+    return ClusterState(
+        me=me,
+        incarnation=incarnation,
+        now=now,
+        wall=wall - now,
+        phase=Phase.OFFLINE if run.left else Phase.STARTING,
+        since=now,
+        kept=Kept(
+            records=records,
+            rungs=kept.rungs,
+            failovers=kept.failovers,
+            ends=kept.ends,
+            view=kept.view,
+        ),
+        run=run,
+        peers={name: Peer(since=now) for name in config.server_names if name != me},
+        resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
+        groups={name: _group(record, me, incarnation) for name, record in records.items()},
+        monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
+    )
+
+
+def _record(config: ClusterConfig, group: Group, kept: Kept) -> Record:
+    known = kept.records.get(group.name)
+    if known is not None:
+        return known
+    wanted = Wanted.AUTO if group.startup is Automatic.AUTO else Wanted.STOPPED
+    cohort = tuple(sorted(config.server_names))
+    return Record(group=group.name, cohort=cohort, wanted=wanted)
+
+
+def _group(record: Record, me: str, incarnation: Incarnation) -> LocalGroup:
+    """Only the agent restarted when the record names this very boot: the hold goes on."""
+    if (record.owner, record.boot) != (me, incarnation.boot):
+        return LocalGroup()
+    return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)

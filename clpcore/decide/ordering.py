@@ -1,0 +1,343 @@
+"""In which order resources go up and down, and what happens when one fails.
+
+Level by level, from what is known now, never from a plan: an answer that comes late, or a probe
+that says something else than expected, only changes what is right to do next.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from clpcore import messages
+from clpcore.decide import endings, evidence, holding, placement
+from clpcore.decide.turn import Turn
+from clpcore.model.actions import Activate, Call, Deactivate, Probe
+from clpcore.model.config import Group, Resource
+from clpcore.model.inputs import Outcome
+from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
+from clpcore.model.states import Event, FinalAction, Presence, Role, Verdict
+
+PROBE_AGAIN_MS = 5_000
+
+# -- the order
+
+
+def needs(group: Group) -> Mapping[str, tuple[str, ...]]:
+    """Give, by resource, what must be active before it."""
+    return {resource.name: resource.depends_on for resource in group.resources}
+
+
+@functools.lru_cache(maxsize=4096)
+def _dependents(edges: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
+    return {name: tuple(n for n, wants in edges if name in wants) for name, _ in edges}
+
+
+def dependents(group: Group) -> Mapping[str, tuple[str, ...]]:
+    """Give, by resource, what must be inactive before it is deactivated."""
+    return _dependents(tuple((r.name, r.depends_on) for r in group.resources))
+
+
+def with_dependents(group: Group, name: str) -> tuple[str, ...]:
+    """Give *name* and everything that needs it, directly or not, in file order."""
+    above, found, todo = dependents(group), {name}, [name]
+    while todo:
+        new = [each for each in above[todo.pop()] if each not in found]
+        found.update(new)
+        todo.extend(new)
+    return tuple(r.name for r in group.resources if r.name in found)
+
+
+# -- consequences
+
+
+def settle(turn: Turn) -> None:
+    """Ask for every probe, activation and deactivation that is right now."""
+    for group in turn.config.groups:
+        local = turn.groups[group.name]
+        if local.goal is Goal.NONE and local.epoch == 0:
+            _settle_unheld(turn, group)
+        elif local.goal is Goal.DOWN:
+            _go_down(turn, group)
+        elif local.goal is Goal.UP and local.halted is None:
+            _go_up(turn, group, local)
+
+
+def _settle_unheld(turn: Turn, group: Group) -> None:
+    """Probe what is unknown; what runs here without the right to is deactivated."""
+    for name in group.by_name:
+        resource = turn.resources[group.name, name]
+        if resource.doing is not None or resource.presence is Presence.INACTIVE:
+            continue
+        if resource.presence is Presence.UNKNOWN:
+            _probe(turn, group, name)
+        elif not evidence.current(turn, group.name):
+            # Perhaps the journal was lost and the service is mine: learn first, touch nothing.
+            note = messages.because("rc552", resource=name, server=turn.me)
+            holding.note(turn, group.name, note)
+        elif not resource.stuck and turn.groups[group.name].goal is Goal.NONE:
+            turn.say("rc550", group=group.name, resource=name, server=turn.me)
+            turn.groups.change(group.name, goal=Goal.DOWN, event=Event.STOP)
+    if turn.groups[group.name].goal is Goal.DOWN:
+        _go_down(turn, group)
+
+
+def _probe(turn: Turn, group: Group, name: str) -> None:
+    resource = turn.resources[group.name, name]
+    if resource.probed_at is not None and turn.now < resource.probed_at + PROBE_AGAIN_MS:
+        turn.wake(resource.probed_at + PROBE_AGAIN_MS)
+        return
+    _begin(turn, group, name, Doing.PROBE)
+
+
+def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
+    if local.bounce:
+        _bounce(turn, group, local)
+        return
+    for name, wants in needs(group).items():
+        resource = turn.resources[group.name, name]
+        if resource.doing is not None or resource.presence is Presence.ACTIVE or resource.stuck:
+            continue
+        if resource.presence is Presence.UNKNOWN and resource.tries == 0:
+            _probe(turn, group, name)
+        elif not local.confirmed or not _settled(turn, group, wants):
+            continue
+        elif resource.presence is Presence.INACTIVE:
+            if not _passed(group.by_name[name], resource):
+                _begin(turn, group, name, Doing.ACTIVATE)
+        else:
+            _begin(turn, group, name, Doing.DEACTIVATE)
+
+
+def _settled(turn: Turn, group: Group, wants: tuple[str, ...]) -> bool:
+    return all(
+        turn.resources[group.name, name].presence is Presence.ACTIVE
+        or _passed(group.by_name[name], turn.resources[group.name, name])
+        for name in wants
+    )
+
+
+def _passed(resource: Resource, local: LocalResource) -> bool:
+    """Tell whether it failed for good under the final action "go on with the next one"."""
+    goes_on = resource.activation_final_action is FinalAction.CONTINUE
+    return goes_on and local.failure != "" and local.tries > resource.activation_retry
+
+
+def _bounce(turn: Turn, group: Group, local: LocalGroup) -> None:
+    """A reactivation: down with the target and all that needs it, once; then up again."""
+    if _take_down(turn, group, local.bounce):
+        turn.groups.change(group.name, bounce=())
+        _go_up(turn, group, turn.groups[group.name])
+
+
+def _go_down(turn: Turn, group: Group) -> None:
+    if _take_down(turn, group, tuple(group.by_name)):
+        _is_down(turn, group.name)
+
+
+def _take_down(turn: Turn, group: Group, names: tuple[str, ...]) -> bool:
+    """Deactivate *names*, dependents first; True when all of them are down."""
+    above = dependents(group)
+    down = True
+    for name in names:
+        resource = turn.resources[group.name, name]
+        if resource.presence is Presence.INACTIVE and resource.doing is None:
+            continue
+        down = False
+        if resource.doing is not None or resource.stuck:
+            continue
+        if all(_out_of_the_way(turn, group, n) for n in above[name]):
+            _begin(turn, group, name, Doing.DEACTIVATE)
+    return down
+
+
+def _out_of_the_way(turn: Turn, group: Group, name: str) -> bool:
+    local = turn.resources[group.name, name]
+    if local.presence is Presence.INACTIVE:
+        return local.doing is None
+    goes_on = group.by_name[name].deactivation_final_action is FinalAction.CONTINUE
+    return local.stuck and goes_on
+
+
+def _is_down(turn: Turn, group: str) -> None:
+    local = turn.groups[group]
+    for name in turn.config.group_by_name[group].by_name:
+        turn.resources.change((group, name), tries=0, stops=0, failure="")
+    if local.epoch == 0:
+        turn.groups.put(group, LocalGroup(note=local.note))
+        return
+    turn.say("rc21", group=group, server=turn.me)
+    if local.lost:
+        holding.let_go(turn, group)
+    else:
+        holding.release(turn, group)
+
+
+# -- calls
+
+
+def call(turn: Turn, group: Group, resource: str, role: Role, monitor: str = "") -> Call:
+    """Give why and where a driver of *group* is called."""
+    local = turn.groups[group.name]
+    return Call(
+        event=local.event,
+        role=role,
+        epoch=local.epoch,
+        server=turn.me,
+        home=turn.config.homes[group.name][0],
+        previous=turn.records[group.name].previous,
+        group=group.name,
+        resource=resource,
+        monitor=monitor,
+    )
+
+
+def _begin(turn: Turn, group: Group, name: str, doing: Doing) -> None:
+    resource, number = group.by_name[name], turn.number()
+    role = Role.STANDBY if doing is Doing.PROBE else Role.ACTIVE
+    why = call(turn, group, name, role)
+    if doing is Doing.PROBE:
+        turn.do(Probe(id=number, call=why, timeout=resource.probe_timeout))
+    elif doing is Doing.ACTIVATE:
+        turn.say("rc30", resource=name, group=group.name, server=turn.me, event=why.event.value)
+        turn.do(Activate(id=number, call=why, timeout=resource.activate_timeout))
+    else:
+        turn.say("rc40", resource=name, group=group.name, server=turn.me, event=why.event.value)
+        turn.do(Deactivate(id=number, call=why, timeout=resource.deactivate_timeout))
+    turn.running.put(number, (group.name, name))
+    turn.resources.change((group.name, name), doing=doing, action=number)
+
+
+def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) -> None:
+    """Note how a call ended; one that is not the resource's own any more is dropped."""
+    resource = turn.resources[group, name]
+    if resource.action != action or resource.doing is None:
+        return
+    doing = resource.doing
+    turn.resources.change((group, name), doing=None, action=0)
+    if doing is Doing.PROBE:
+        _probed(turn, group, name, outcome)
+    elif doing is Doing.ACTIVATE:
+        _activated(turn, group, name, outcome)
+    else:
+        _deactivated(turn, group, name, outcome)
+
+
+def _probed(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
+    presence = outcome.presence if outcome.verdict is Verdict.OK else None
+    if presence is None or presence is Presence.UNKNOWN:
+        failure = outcome.detail or "no answer"
+        if turn.resources[group, name].failure != failure:
+            turn.say("rc551", resource=name, server=turn.me, reason=failure)
+        turn.resources.change(
+            (group, name), presence=Presence.UNKNOWN, failure=failure, probed_at=turn.now
+        )
+        return
+    turn.resources.change((group, name), presence=presence, failure="", probed_at=turn.now)
+
+
+def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
+    if outcome.verdict is Verdict.OK:
+        turn.resources.change(
+            (group, name), presence=Presence.ACTIVE, tries=0, failure="", probed_at=turn.now
+        )
+        turn.failovers.drop(f"{group}/{name}")
+        turn.say("rc31", resource=name, group=group, server=turn.me)
+        _say_online(turn, group)
+        return
+    resource = turn.resources.change(
+        (group, name),
+        presence=outcome.presence or Presence.UNKNOWN,
+        tries=turn.resources[group, name].tries + 1,
+        failure=outcome.detail or outcome.verdict.value,
+    )
+    turn.say("rc32", resource=name, group=group, server=turn.me, reason=resource.failure)
+    if turn.groups[group].goal is Goal.UP:
+        _activation_policy(turn, group, name, outcome.verdict)
+
+
+def _say_online(turn: Turn, group: str) -> None:
+    names = turn.config.group_by_name[group].by_name
+    if turn.groups[group].goal is Goal.UP and all(
+        turn.resources[group, n].presence is Presence.ACTIVE for n in names
+    ):
+        turn.say("rc11", group=group, server=turn.me, epoch=turn.groups[group].epoch)
+        turn.groups.change(group, note=None)
+
+
+def _activation_policy(turn: Turn, group: str, name: str, verdict: Verdict) -> None:
+    """Try again, fail over, final action: in this order (clusterpro.md 3.1)."""
+    resource = turn.config.group_by_name[group].by_name[name]
+    local = turn.resources[group, name]
+    again = verdict in (Verdict.FAILED, Verdict.STALLED)
+    if again and local.tries <= resource.activation_retry:
+        turn.say(
+            "rc200", resource=name, server=turn.me, tries=local.tries, max=resource.activation_retry
+        )
+        return
+    used, key = turn.failovers.get(f"{group}/{name}") or 0, f"{group}/{name}"
+    if used < resource.activation_failover:
+        heir, nobody = placement.choose(turn, group, without=(turn.me,))
+        if heir:
+            turn.failovers.put(key, used + 1)
+            because = turn.say("rc201", group=group, server=heir, resource=name)
+            holding.bring_down(turn, group, Event.FAILOVER, heir=heir, avoid=(turn.me,))
+            turn.groups.change(group, note=because)
+            return
+        turn.say("rc65", group=group, reason=nobody)
+    _final_of_activation(turn, group, name, resource.activation_final_action)
+
+
+def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) -> None:
+    if how is FinalAction.CONTINUE:
+        turn.resources.change((group, name), tries=turn.resources[group, name].tries + 1)
+        turn.say("rc240", resource=name, server=turn.me)
+        return
+    because = messages.because(
+        "rc241",
+        resource=name,
+        server=turn.me,
+        action=how.value,
+        reason=turn.resources[group, name].failure,
+    )
+    turn.say("rc241", **dict(because.args))
+    turn.groups.change(group, halted=because)
+    if how is not FinalAction.NONE:
+        endings.final(turn, group, how, because)
+
+
+def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
+    if outcome.verdict is Verdict.OK:
+        turn.resources.change((group, name), presence=Presence.INACTIVE, stuck=False, stops=0)
+        turn.say("rc41", resource=name, group=group, server=turn.me)
+        return
+    local = turn.resources.change(
+        (group, name),
+        presence=outcome.presence or Presence.UNKNOWN,
+        stops=turn.resources[group, name].stops + 1,
+        failure=outcome.detail or outcome.verdict.value,
+    )
+    turn.say("rc42", resource=name, group=group, server=turn.me, reason=local.failure)
+    _deactivation_policy(turn, group, turn.config.group_by_name[group].by_name[name])
+
+
+def _deactivation_policy(turn: Turn, group: str, resource: Resource) -> None:
+    """Try again, then trust nothing here any more: a stop that failed never releases (R3)."""
+    local = turn.resources[group, resource.name]
+    if local.stops <= resource.deactivation_retry:
+        turn.say(
+            "rc220",
+            resource=resource.name,
+            server=turn.me,
+            tries=local.stops,
+            max=resource.deactivation_retry,
+        )
+        return
+    turn.resources.change((group, resource.name), stuck=True)
+    how = resource.deactivation_final_action
+    because = turn.say(
+        "rc224", resource=resource.name, server=turn.me, action=how.value, reason=local.failure
+    )
+    turn.groups.change(group, note=because)
+    if how not in (FinalAction.NONE, FinalAction.CONTINUE):
+        endings.final(turn, group, how, because)

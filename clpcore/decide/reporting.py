@@ -1,0 +1,152 @@
+"""What this server tells the others of its groups and monitors: only what changed."""
+
+from __future__ import annotations
+
+import attrs
+
+from clpcore.decide import evidence, placement
+from clpcore.decide.turn import Turn
+from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
+from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
+from clpcore.model.states import Presence, Shown
+
+# -- what others tell
+
+
+def take(turn: Turn, sender: str, report: Report) -> None:
+    """Note what changed there; ask for the whole when one was missed."""
+    peer = turn.peers[sender]
+    if report.base not in (0, peer.report):
+        turn.send(sender, AskReport())
+        return
+    groups = {} if report.base == 0 else dict(peer.groups)
+    monitors = {} if report.base == 0 else dict(peer.monitors)
+    groups.update({each.group: each for each in report.groups})
+    monitors.update({each.monitor: each for each in report.monitors})
+    turn.peers.put(
+        sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
+    )
+
+
+def send_whole(turn: Turn, to: str) -> None:
+    """Send everything to a server that missed something."""
+    groups, monitors = turn.reported.value(), turn.reported_monitors.value()
+    turn.send(
+        to,
+        Report(
+            version=turn.report,
+            base=0,
+            groups=tuple(groups.values()),
+            monitors=tuple(monitors.values()),
+        ),
+    )
+
+
+# -- what this server tells
+
+
+def settle(turn: Turn) -> None:
+    """Report what changed, and ask for what was missed."""
+    groups = tuple(r for r in map(_changed(turn), _dirty(turn)) if r is not None)
+    monitors = _changed_monitors(turn)
+    if groups or monitors:
+        base, turn.report = turn.report, turn.report + 1
+        news = Report(version=turn.report, base=base, groups=groups, monitors=monitors)
+        for name in sorted(turn.up):
+            turn.send(name, news)
+    for name in sorted(turn.up):
+        _ask_if_behind(turn, name)
+
+
+def _ask_if_behind(turn: Turn, name: str) -> None:
+    """A heartbeat names a report that never came."""
+    peer = turn.peers[name]
+    if peer.beat is not None and peer.beat.report > peer.report:
+        turn.send(name, AskReport())
+
+
+def _dirty(turn: Turn) -> list[str]:
+    """Give the groups of which something may have changed in this turn."""
+    whole = turn.phase is not turn.was.phase or turn.ending is not turn.was.ending
+    if whole or not turn.reported.value():
+        return list(turn.config.group_by_name)
+    touched = {group for group, _ in turn.resources.touched}
+    touched |= turn.groups.touched | turn.records.touched | turn.claims.touched
+    touched |= turn.current.touched
+    touched |= {turn.config.monitor_by_name[name].group for name in turn.monitors.touched}
+    return sorted(touched & turn.config.group_by_name.keys())
+
+
+def _changed(turn: Turn):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def changed(group: str) -> GroupReport | None:
+        report = report_of(turn, group)
+        if turn.reported.get(group) == report:
+            return None
+        turn.reported.put(group, report)
+        return report
+
+    return changed
+
+
+def report_of(turn: Turn, group: str) -> GroupReport:
+    """Give what this server says of *group* now."""
+    local = turn.groups[group]
+    return GroupReport(
+        group=group,
+        state=_state(turn, group, local),
+        epoch=local.epoch,
+        current=evidence.current(turn, group),
+        resources=tuple(
+            (name, shown(turn.resources[group, name], local))
+            for name in turn.config.group_by_name[group].by_name
+        ),
+        refuses=evidence.obstacle_here(turn, group) or placement.refused_by_monitor(turn, group),
+        note=local.halted or local.note,
+    )
+
+
+def _state(turn: Turn, group: str, local: LocalGroup) -> Shown:
+    resources = [turn.resources[group, name] for name in turn.config.group_by_name[group].by_name]
+    if local.halted is not None or any(resource.stuck for resource in resources):
+        return Shown.ERROR
+    if local.goal is Goal.DOWN:
+        return Shown.OFFLINE_PENDING
+    if local.goal is Goal.UP:
+        active = all(resource.presence is Presence.ACTIVE for resource in resources)
+        return Shown.ONLINE if active and not local.bounce else Shown.ONLINE_PENDING
+    if turn.records[group].owner == turn.me and group in turn.claims:
+        return Shown.ONLINE_PENDING
+    if any(resource.presence is not Presence.INACTIVE for resource in resources):
+        return Shown.UNKNOWN
+    return Shown.OFFLINE
+
+
+def shown(resource: LocalResource, group: LocalGroup) -> Shown:
+    """Give the state of a resource as operators read it."""
+    if resource.stuck:
+        return Shown.OFFLINE_FAILURE
+    if resource.doing is Doing.ACTIVATE:
+        return Shown.ONLINE_PENDING
+    if resource.doing is Doing.DEACTIVATE:
+        return Shown.OFFLINE_PENDING
+    if resource.presence is Presence.ACTIVE:
+        return Shown.ONLINE
+    if resource.failure and group.goal is not Goal.NONE:
+        return Shown.ONLINE_FAILURE
+    if resource.presence is Presence.INACTIVE:
+        return Shown.OFFLINE
+    return Shown.ONLINE_FAILURE if resource.presence is Presence.BROKEN else Shown.UNKNOWN
+
+
+def _changed_monitors(turn: Turn) -> tuple[MonitorReport, ...]:
+    changed: list[MonitorReport] = []
+    names = turn.monitors.touched if turn.reported_monitors.value() else set(turn.monitors)
+    for name in sorted(names):
+        local = turn.monitors[name]
+        report = MonitorReport(
+            monitor=name, state=local.state, detail=local.detail, dummy=local.dummy
+        )
+        if turn.reported_monitors.get(name) != report:
+            turn.reported_monitors.put(name, report)
+            changed.append(report)
+    return tuple(changed)

@@ -1,0 +1,227 @@
+"""The status document: what ``clp status --json`` prints, schema 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clpcore import messages
+from clpcore.decide import reporting
+from clpcore.decide.turn import Turn
+from clpcore.model.config import ClusterConfig, Group, Monitor
+from clpcore.model.ownership import Record, Wanted
+from clpcore.model.peer import GroupReport, MonitorReport
+from clpcore.model.reasons import Because
+from clpcore.model.state import ClusterState, Peer, PeerState
+from clpcore.model.states import Phase, Shown
+
+Document = dict[str, Any]
+
+_PHASES = {
+    Phase.STARTING: Shown.ONLINE_PENDING,
+    Phase.ONLINE: Shown.ONLINE,
+    Phase.LEAVING: Shown.OFFLINE_PENDING,
+    Phase.DYING: Shown.OFFLINE_PENDING,
+    Phase.OFFLINE: Shown.OFFLINE,
+}
+
+
+def snapshot(config: ClusterConfig, state: ClusterState) -> Document:
+    """Give what operators see of the cluster, from this server's point of view.
+
+    Plain JSON types; sentences as ``{"key", "args"}``, rendered by whoever shows them.
+    """
+    turn = Turn(config, state, state.now)
+    leader = turn.leader()
+    return {
+        "schema": 1,
+        "cluster": config.name,
+        "server": state.me,
+        "now_ms": state.now,
+        "phase": state.phase.value,
+        "leader": leader or None,
+        "view": {
+            "counter": state.kept.view.counter,
+            "leader": state.kept.view.leader,
+            "members": list(state.kept.view.members),
+        },
+        "verification": state.verification,
+        "exclusive": "not guaranteed" if config.unproven_takeover else "guaranteed",
+        "servers": [_server(turn, name) for name in config.server_names],
+        "groups": [_group(turn, group) for group in config.groups],
+        "monitors": [_monitor(turn, monitor) for monitor in config.monitors],
+    }
+
+
+def _sentence(because: Because | None) -> Document | None:
+    return None if because is None else messages.plain(because)
+
+
+# -- servers
+
+
+def _server(turn: Turn, name: str) -> Document:
+    if name == turn.me:
+        return {
+            "name": name,
+            "state": _PHASES[turn.phase].value,
+            "priority": turn.config.server_by_name[name].priority,
+            "boot": turn.incarnation.boot.counter,
+            "join": turn.join,
+            "heard_ms_ago": None,
+            "heartbeats": _my_links(turn),
+        }
+    peer = turn.peers[name]
+    last = max(peer.links.values(), default=None)
+    return {
+        "name": name,
+        "state": _peer_state(peer).value,
+        "priority": turn.config.server_by_name[name].priority,
+        "boot": peer.incarnation.boot.counter if peer.incarnation else None,
+        "join": peer.beat.join if peer.up and peer.beat else 0,
+        "heard_ms_ago": None if last is None else turn.now - last,
+        "heartbeats": [
+            {"name": link.name, "state": _link(turn, peer, link.name).value}
+            for link in turn.config.heartbeats
+        ],
+    }
+
+
+def _peer_state(peer: Peer) -> Shown:
+    if peer.state is PeerState.UP:
+        return _PHASES[peer.phase]
+    return Shown.OFFLINE if peer.state is PeerState.LEFT else Shown.UNKNOWN
+
+
+def _link(turn: Turn, peer: Peer, name: str) -> Shown:
+    if turn.phase is Phase.OFFLINE:
+        return Shown.OFFLINE
+    if name not in peer.links:
+        return Shown.UNKNOWN if peer.state is PeerState.UNSEEN else Shown.ERROR
+    late = turn.now - peer.links[name] >= turn.config.heartbeat_timeout
+    return Shown.ERROR if late else Shown.NORMAL
+
+
+def _my_links(turn: Turn) -> list[Document]:
+    """Normal when every server is heard over the link, Caution when some are, Error when none."""
+    rows = []
+    for link in turn.config.heartbeats:
+        states = [_link(turn, peer, link.name) for _, peer in turn.peers.items()]
+        normal = sum(state is Shown.NORMAL for state in states)
+        shown = Shown.CAUTION if normal else Shown.ERROR
+        if normal == len(states):
+            shown = Shown.NORMAL
+        rows.append({"name": link.name, "state": shown.value})
+    return rows
+
+
+# -- groups
+
+
+def _reports(turn: Turn, group: str) -> dict[str, GroupReport]:
+    reports = {
+        name: peer.groups[group]
+        for name, peer in turn.peers.items()
+        if peer.up and group in peer.groups
+    }
+    return {**reports, turn.me: reporting.report_of(turn, group)}
+
+
+def _group(turn: Turn, group: Group) -> Document:
+    record, reports = turn.records[group.name], _reports(turn, group.name)
+    home = _home(record, reports)
+    report = reports.get(home) if home else None
+    mine = reports[turn.me]
+    wanted = turn.cold.get(group.name) or record.wanted
+    return {
+        "name": group.name,
+        "state": _group_state(turn, record, report, mine, home).value,
+        "server": home or None,
+        "epoch": record.epoch,
+        "wanted": wanted.value,
+        "because": _sentence(_why(report, mine, wanted)),
+        "resources": _resources(group, report or mine),
+        "servers": {
+            name: {
+                "state": reports[name].state.value,
+                "epoch": reports[name].epoch,
+                "can_take": reports[name].refuses is None,
+                "because": _sentence(reports[name].refuses),
+            }
+            for name in turn.config.homes[group.name]
+            if name in reports
+        },
+    }
+
+
+def _home(record: Record, reports: dict[str, GroupReport]) -> str:
+    """Give where the group is: who serves it with the highest epoch, else the recorded owner."""
+    serving = [(r.epoch, name) for name, r in reports.items() if r.epoch]
+    return max(serving)[1] if serving else record.owner
+
+
+def _group_state(
+    turn: Turn, record: Record, report: GroupReport | None, mine: GroupReport, home: str
+) -> Shown:
+    if report is not None:
+        return report.state
+    if home:
+        return Shown.UNKNOWN if not turn.peers[home].there else Shown.OFFLINE
+    return Shown.ERROR if record.wanted is Wanted.BLOCKED else mine.state
+
+
+def _why(report: GroupReport | None, mine: GroupReport, wanted: Wanted) -> Because | None:
+    if report is not None and report.note is not None:
+        return report.note
+    if report is None and wanted is Wanted.AUTO:
+        return mine.note
+    return None
+
+
+def _resources(group: Group, report: GroupReport) -> list[Document]:
+    states = dict(report.resources)
+    return [
+        {"name": r.name, "type": r.type, "state": states.get(r.name, Shown.UNKNOWN).value}
+        for r in group.resources
+    ]
+
+
+# -- monitors
+
+
+def _monitor(turn: Turn, monitor: Monitor) -> Document:
+    reports = {
+        name: peer.monitors[monitor.name]
+        for name, peer in turn.peers.items()
+        if peer.up and monitor.name in peer.monitors
+    }
+    local = turn.monitors[monitor.name]
+    reports[turn.me] = MonitorReport(
+        monitor=monitor.name, state=local.state, detail=local.detail, dummy=local.dummy
+    )
+    names = [name for name in turn.config.server_names if name in reports]
+    return {
+        "name": monitor.name,
+        "type": monitor.type,
+        "target": monitor.target,
+        "state": _together([reports[name].state for name in names]).value,
+        "servers": {
+            name: {
+                "state": _on_server(reports[name].state).value,
+                "detail": reports[name].detail,
+                "dummy": reports[name].dummy,
+            }
+            for name in names
+        },
+    }
+
+
+def _on_server(state: Shown) -> Shown:
+    return Shown.ONLINE if state is Shown.NORMAL else state
+
+
+def _together(states: list[Shown]) -> Shown:
+    """Give the worst state of those that look; Offline when nobody does."""
+    for state in (Shown.ERROR, Shown.CAUTION, Shown.NORMAL, Shown.UNKNOWN, Shown.SUSPEND):
+        if state in states:
+            return state
+    return Shown.OFFLINE

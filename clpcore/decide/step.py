@@ -1,0 +1,137 @@
+"""One step: the table of contents of every decision."""
+
+from __future__ import annotations
+
+from clpcore.decide import (
+    agreement,
+    endings,
+    membership,
+    operations,
+    ordering,
+    ownership,
+    placement,
+    recovery,
+    reporting,
+)
+from clpcore.decide.turn import Turn
+from clpcore.model import inputs as given
+from clpcore.model.config import ClusterConfig
+from clpcore.model.peer import (
+    Accept,
+    AskReport,
+    Bye,
+    Challenge,
+    Forward,
+    Letter,
+    Nominate,
+    Propose,
+    Records,
+    Refuse,
+    Reply,
+    Report,
+    StopGroup,
+)
+from clpcore.model.state import ClusterState, Decision
+
+
+def step(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Decision:
+    """Give the new state, what to try now, and why.
+
+    Same configuration, state and input give the same decision, in any process. Time is
+    ``taken.now`` and never runs backwards here: an earlier one counts as the last one seen.
+    """
+    if quiet := membership.quiet(config, state, taken):
+        return quiet
+    turn = Turn(config, state, max(taken.now, state.now))
+    membership.notice_pause(turn)
+    take(turn, taken)
+    settle(turn)
+    return turn.decision()
+
+
+def take(turn: Turn, taken: given.Input) -> None:
+    """Write down what the input says."""
+    match taken:
+        case given.Tick():
+            pass
+        case given.HeardBeat():
+            membership.take_beat(turn, taken)
+        case given.GotLetter():
+            if membership.knows(turn, taken.sender, taken.incarnation):
+                take_letter(turn, taken.sender, taken.letter)
+        case given.Done():
+            take_done(turn, taken.action, taken.outcome)
+        case given.ProcessEnded():
+            recovery.take_process_end(turn, taken)
+        case given.Asked():
+            operations.take(turn, taken.request)
+        case given.Leave():
+            endings.leave(turn, stay=False, cluster=False)
+
+
+def take_letter(turn: Turn, sender: str, letter: Letter) -> None:
+    """Write down what another server says, or answer it."""
+    match letter:
+        case Challenge():
+            agreement.answer_challenge(turn, sender, letter)
+        case Records():
+            agreement.take_records(turn, sender, letter)
+        case Propose():
+            agreement.take_proposals(turn, sender, letter)
+        case Accept():
+            agreement.take_accept(turn, sender, letter)
+        case Refuse():
+            agreement.take_refuse(turn, sender, letter)
+        case Nominate():
+            ownership.take_nomination(turn, letter)
+        case StopGroup():
+            ownership.take_stop(turn, letter)
+        case Forward():
+            operations.take(turn, letter.request)
+        case Reply():
+            operations.take_reply(turn, letter)
+        case Bye():
+            membership.take_bye(turn, sender, letter)
+        case Report():
+            reporting.take(turn, sender, letter)
+        case AskReport():
+            reporting.send_whole(turn, sender)
+
+
+def take_done(turn: Turn, action: int, outcome: given.Outcome) -> None:
+    """Hand an answer to whoever asked; one that nobody waits for any more is dropped."""
+    asked = turn.running.get(action)
+    if asked is None:
+        return
+    turn.running.drop(action)
+    group, name = asked
+    if group:
+        ordering.take_done(turn, group, name, action, outcome)
+    else:
+        recovery.take_observation(turn, name, action, outcome)
+
+
+ROUNDS = 12  # far more than any chain of consequences needs
+
+
+def settle(turn: Turn) -> None:
+    """Draw every consequence of what is known now, and of those consequences.
+
+    Raises:
+        RuntimeError: the rules contradict each other and never come to rest.
+
+    """
+    for _ in range(ROUNDS):
+        before = turn.groups.writes + turn.claims.writes
+        membership.settle(turn)
+        ownership.settle(turn)
+        operations.settle(turn)
+        placement.settle(turn)
+        ordering.settle(turn)
+        recovery.settle(turn)
+        endings.settle(turn)
+        if turn.groups.writes + turn.claims.writes == before:
+            reporting.settle(turn)
+            return
+    msg = f"no rest after {ROUNDS} rounds: groups {sorted(turn.groups.touched)}"
+    raise RuntimeError(msg)

@@ -1,0 +1,109 @@
+"""What ``decide.step`` asks the runtime to try. Every action that is answered names its id."""
+
+from __future__ import annotations
+
+import attrs
+
+from clpcore.model.peer import Letter
+from clpcore.model.reasons import Because
+from clpcore.model.states import Event, FinalAction, Role
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """Why and where a driver is called.
+
+    *home*: the first server of the group's startup servers; *previous*: where the group was
+    before, empty if unknown; *deadline*: milliseconds of ``Ports.now()``, set by the runtime when
+    the call begins.
+    """
+
+    event: Event
+    role: Role
+    epoch: int
+    server: str
+    home: str
+    previous: str
+    group: str
+    resource: str
+    monitor: str = ""
+    deadline: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Probe:
+    """Ask the resource's presence."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Activate:
+    """Bring the resource to ACTIVE."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Deactivate:
+    """Bring the resource to INACTIVE."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Observe:
+    """Let the monitor ``call.monitor`` look once."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Send:
+    """Send a letter; no answer comes for it."""
+
+    to: str
+    letter: Letter
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """Tell the operator how the request ended; no answer comes for it."""
+
+    request: str
+    ok: bool
+    because: tuple[Because, ...]
+
+
+@attrs.frozen(kw_only=True)
+class StopSelf:
+    """Stop this machine through the power port; no answer comes for it."""
+
+    how: FinalAction
+    because: Because
+
+
+@attrs.frozen
+class Left:
+    """The clean leave is complete: the agent may exit, or stay offline when *stay*."""
+
+    stay: bool
+
+
+@attrs.frozen
+class RaiseBoot:
+    """Peers know this server with boot *counter* or more: start again above it."""
+
+    counter: int
+
+
+Driven = Probe | Activate | Deactivate | Observe
+Action = Driven | Send | Answer | StopSelf | Left | RaiseBoot

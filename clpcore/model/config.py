@@ -1,0 +1,229 @@
+"""A cluster's configuration as one value; ``clpcore.config`` makes it from files.
+
+Every default stands here, once, with its documentation. Durations are integer milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from clpcore.model.fields import setting
+from clpcore.model.states import Automatic, FinalAction, Platform, Timing
+
+
+@attrs.frozen(kw_only=True)
+class Server:
+    """A member machine: ``[server.NAME]``."""
+
+    name: str
+    priority: int = setting("Order of preference as a home, 1 is the first.", example="1", low=1)
+    interconnect: tuple[str, ...] = setting(
+        "Addresses for heartbeats and orders, the same order on every server.",
+        example='["10.5.0.110"]',
+    )
+    zone: str = setting("Availability zone, for display.", default="", example='"1"')
+
+
+@attrs.frozen(kw_only=True)
+class Heartbeat:
+    """A heartbeat path: ``[heartbeat.NAME]``; without any, one ``lanhb`` per interconnect."""
+
+    name: str
+    type: str
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Resource:
+    """A thing that a group activates: ``[group.GROUP.resource.NAME]``.
+
+    ``depends_on`` is always explicit here: ``config`` has already turned the default dependencies
+    by type into names.
+    """
+
+    name: str
+    group: str
+    type: str
+    depends_on: tuple[str, ...] = setting(
+        "Resources of the same group that are activated before this one; absent: by type.",
+        default=(),
+        example='["exec1"]',
+    )
+    activation_retry: int = setting("Tries again after a failed activation.", default=0, low=0)
+    activation_failover: int = setting(
+        "Failovers of the group after the tries, per server.", default=1, low=0
+    )
+    activation_final_action: FinalAction = setting(
+        "What is done when the failovers are used up.", default=FinalAction.NONE, example='"none"'
+    )
+    deactivation_retry: int = setting("Tries again after a failed deactivation.", default=0, low=0)
+    deactivation_final_action: FinalAction = setting(
+        "What is done when a deactivation failed or stalled: the group must not run twice.",
+        default=FinalAction.SHUTDOWN,
+        example='"shutdown"',
+    )
+    activate_timeout: int = setting(
+        "Deadline of an activation.", default=1_800_000, unit="ms", example="1800", low=1
+    )
+    deactivate_timeout: int = setting(
+        "Deadline of a deactivation.", default=1_800_000, unit="ms", example="1800", low=1
+    )
+    probe_timeout: int = setting(
+        "Deadline of a probe.", default=10_000, unit="ms", example="10", low=1
+    )
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+
+    def settings_for(self, server: str) -> dict[str, Any]:
+        """Give the driver's settings on *server*: the common ones under the server's own."""
+        return {**self.settings, **self.per_server.get(server, {})}
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """The unit of failover: ``[group.NAME]``."""
+
+    name: str
+    startup_servers: tuple[str, ...] = setting(
+        "Servers that may run the group, best first; empty: all by server priority.",
+        default=(),
+        example='["node1", "node2"]',
+    )
+    startup: Automatic = setting("Start with the cluster.", default=Automatic.AUTO)
+    failover: Automatic = setting("Fail over when its server is down.", default=Automatic.AUTO)
+    failback: Automatic = setting(
+        "Move back when a better server is online again.", default=Automatic.MANUAL
+    )
+    resources: tuple[Resource, ...] = ()
+
+    @functools.cached_property
+    def by_name(self) -> Mapping[str, Resource]:
+        """Give the resources by name."""
+        return {resource.name: resource for resource in self.resources}
+
+
+@attrs.frozen(kw_only=True)
+class Monitor:
+    """A configured watcher: ``[monitor.NAME]``, or made with its resource."""
+
+    name: str
+    type: str
+    group: str = setting("The group of the target.", default="")
+    target: str = setting("The resource that it watches.", default="", example='"lbpp1"')
+    timing: Timing = setting("Look always, or while the target is active.", default=Timing.ALWAYS)
+    interval: int = setting("Between two looks.", default=60_000, unit="ms", example="60", low=10)
+    timeout: int = setting("Deadline of one look.", default=60_000, unit="ms", example="60", low=1)
+    retry: int = setting("Errors in a row that are forgiven.", default=0, low=0)
+    start_delay: int = setting("Wait before the first look.", default=0, unit="ms", low=0)
+    servers: tuple[str, ...] = setting("Servers that look; empty: all.", default=())
+    recovery_target: str = setting(
+        "Resource to reactivate, or the group's name; default: the target.",
+        default="",
+        example='"lbpp1"',
+    )
+    max_reactivations: int = setting("Reactivations before failing over.", default=3, low=0)
+    max_failovers: int = setting("Failovers before the final action.", default=1, low=0)
+    final_action: FinalAction = setting("The last rung.", default=FinalAction.NONE)
+    reset_after: int = setting(
+        "How long the monitor must be normal before its counters are forgotten.",
+        default=0,
+        unit="ms",
+        low=0,
+    )
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+
+    def settings_for(self, server: str) -> dict[str, Any]:
+        """Give the driver's settings on *server*: the common ones under the server's own."""
+        return {**self.settings, **self.per_server.get(server, {})}
+
+    def looks_on(self, server: str) -> bool:
+        """Tell whether *server* is one of those that look."""
+        return not self.servers or server in self.servers
+
+
+@attrs.frozen(kw_only=True)
+class ClusterConfig:
+    """The whole configuration: servers by priority, groups and monitors in file order.
+
+    The scalar fields are the keys of ``[cluster]``.
+    """
+
+    name: str = setting("Name of the cluster, unique where witnesses are shared.")
+    platform: Platform = setting(
+        "Where it runs: drivers that make no sense there are refused.",
+        default=Platform.AZURE,
+        example='"azure"',
+    )
+    heartbeat_interval: int = setting(
+        "Between two heartbeats.", default=3_000, unit="ms", example="3", low=10
+    )
+    heartbeat_timeout: int = setting(
+        "Silence on every path that makes a server count as silent.",
+        default=90_000,
+        unit="ms",
+        example="90",
+        low=30,
+    )
+    startup_wait: int = setting(
+        "How long a starting server waits for the others.",
+        default=300_000,
+        unit="ms",
+        example="300",
+        low=0,
+    )
+    unproven_takeover: bool = setting(
+        "Take over from a silent server without proof that it stopped. THE GROUP CAN RUN TWICE "
+        "when only the network failed.",
+        default=False,
+        example="true",
+    )
+    last_server_guard: bool = setting(
+        "Hold a final action back when no other server is online.", default=True
+    )
+    reboot_limit: int = setting(
+        "Machine-ending final actions allowed within the window.", default=3, low=0
+    )
+    reboot_window: int = setting(
+        "The window of reboot_limit.", default=3_600_000, unit="ms", example="3600", low=0
+    )
+    stop_budget: int = setting(
+        "What an orderly stop may take once the right to run is lost.",
+        default=10_000,
+        unit="ms",
+        example="10",
+        low=1,
+    )
+    servers: tuple[Server, ...] = ()
+    heartbeats: tuple[Heartbeat, ...] = ()
+    groups: tuple[Group, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
+
+    @functools.cached_property
+    def server_by_name(self) -> Mapping[str, Server]:
+        """Give the servers by name."""
+        return {server.name: server for server in self.servers}
+
+    @functools.cached_property
+    def group_by_name(self) -> Mapping[str, Group]:
+        """Give the groups by name."""
+        return {group.name: group for group in self.groups}
+
+    @functools.cached_property
+    def monitor_by_name(self) -> Mapping[str, Monitor]:
+        """Give the monitors by name."""
+        return {monitor.name: monitor for monitor in self.monitors}
+
+    @functools.cached_property
+    def server_names(self) -> tuple[str, ...]:
+        """Give the servers' names, best priority first."""
+        return tuple(server.name for server in self.servers)
+
+    @functools.cached_property
+    def homes(self) -> Mapping[str, tuple[str, ...]]:
+        """Give the servers that may run each group, best first."""
+        return {g.name: g.startup_servers or self.server_names for g in self.groups}

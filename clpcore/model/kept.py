@@ -1,0 +1,59 @@
+"""What outlives a process: in the journal (a crash of the machine), in /run (of the agent only)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from clpcore.model.ids import View
+from clpcore.model.ownership import Record
+
+
+@attrs.frozen
+class Rungs:
+    """How far the recovery ladder of one monitor has been climbed on this server."""
+
+    reactivations: int = 0
+    failovers: int = 0
+    final: bool = False  # the final action was taken
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """Journaled before the actions of the same decision run.
+
+    Attributes:
+        records: ownership by group.
+        rungs: by monitor name.
+        failovers: failovers after failed activations on this server, by "group/resource".
+        ends: wall-clock ms of this server's machine-ending final actions.
+        view: the last one known.
+
+    """
+
+    records: Mapping[str, Record] = attrs.field(factory=dict)
+    rungs: Mapping[str, Rungs] = attrs.field(factory=dict)
+    failovers: Mapping[str, int] = attrs.field(factory=dict)
+    ends: tuple[int, ...] = ()
+    view: View = View()
+
+
+@attrs.frozen(kw_only=True)
+class BootKept:
+    """Kept in /run: gone with the boot, and erased by a clean leave.
+
+    Attributes:
+        current: groups that nobody can have claimed without this server (ownership.md 4.1).
+        boots: the highest boot counter heard of each other server.
+        join: this server's order of admission, 0 before.
+        suspended: monitors that an operator suspended here.
+        left: this server left cleanly and stays offline until it is started again.
+
+    """
+
+    current: tuple[str, ...] = ()
+    boots: Mapping[str, int] = attrs.field(factory=dict)
+    join: int = 0
+    suspended: tuple[str, ...] = ()
+    left: bool = False

@@ -1,0 +1,229 @@
+"""What one server knows and is doing: the value that ``decide.step`` turns."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from clpcore.model.actions import Action
+from clpcore.model.ids import Incarnation
+from clpcore.model.kept import BootKept, Kept
+from clpcore.model.ownership import EvidenceKind, Version, Wanted
+from clpcore.model.peer import Beat, GroupReport, MonitorReport
+from clpcore.model.reasons import Because
+from clpcore.model.requests import Request
+from clpcore.model.states import Event, FinalAction, Phase, Presence, Shown
+
+
+class Doing(enum.Enum):
+    """The one operation that a resource has in flight."""
+
+    PROBE = "probe"
+    ACTIVATE = "activate"
+    DEACTIVATE = "deactivate"
+
+
+class Goal(enum.Enum):
+    """Where this server brings a group's resources."""
+
+    NONE = "none"  # nowhere: leave them as they are
+    UP = "up"
+    DOWN = "down"
+
+
+@attrs.frozen(kw_only=True)
+class LocalResource:
+    """A resource on this server. *failure* tells why it failed, *stuck* that a stop failed."""
+
+    presence: Presence = Presence.UNKNOWN
+    doing: Doing | None = None
+    action: int = 0
+    tries: int = 0  # failed activations in a row
+    stops: int = 0  # failed deactivations in a row
+    failure: str = ""
+    stuck: bool = False
+    probed_at: int | None = None  # when a probe last answered, whatever it said
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """A record of mine that others must still acknowledge. *need* is who has not yet."""
+
+    version: Version
+    need: tuple[str, ...]
+    sent_at: int
+
+
+@attrs.frozen(kw_only=True)
+class LocalGroup:
+    """A group on this server.
+
+    Attributes:
+        goal: where its resources go.
+        event: why.
+        epoch: under which this server holds it; 0: it does not.
+        confirmed: the hold was acknowledged since the agent's start; only then is more activated.
+        bounce: resources that must be down once before they may come up again (a reactivation).
+        heir: who takes it when it is down.
+        stay_stopped: the release writes that the operator wants it stopped.
+        blocked: the release writes that both sides were active with equal epochs.
+        lost: a higher epoch was seen: stop, and release nothing.
+        avoid: whom the release asks to avoid.
+        halted: why it is left as it is, half up: the final action was "none".
+        note: what it waits for; shown.
+
+    """
+
+    goal: Goal = Goal.NONE
+    event: Event = Event.START
+    epoch: int = 0
+    confirmed: bool = False
+    bounce: tuple[str, ...] = ()
+    heir: str = ""
+    stay_stopped: bool = False
+    blocked: bool = False
+    lost: bool = False
+    avoid: tuple[str, ...] = ()
+    halted: Because | None = None
+    note: Because | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LocalMonitor:
+    """A monitor on this server; *state* is what operators see."""
+
+    state: Shown = Shown.OFFLINE
+    detail: str = ""
+    errors: int = 0
+    next_at: int | None = None
+    action: int = 0
+    again: bool = False  # look again at once when the look in flight is over
+    dummy: bool = False
+    normal_since: int | None = None
+
+
+class PeerState(enum.Enum):
+    """How another server is seen."""
+
+    UNSEEN = "unseen"  # not since this agent's start
+    UP = "up"
+    SILENT = "silent"
+    LEFT = "left"
+
+
+@attrs.frozen(kw_only=True)
+class Peer:
+    """Another server as seen from here.
+
+    *evidence*: why its boots up to *incarnation* may be treated as running nothing.
+    *told*: the version of each group's record that it said it holds, since this agent's start.
+    """
+
+    state: PeerState = PeerState.UNSEEN
+    incarnation: Incarnation | None = None
+    links: Mapping[str, int] = attrs.field(factory=dict)  # link -> last heard
+    since: int = 0  # of the state
+    beat: Beat | None = None
+    held: Mapping[str, int] = attrs.field(factory=dict)
+    evidence: EvidenceKind | None = None
+    told: Mapping[str, Version] = attrs.field(factory=dict)
+    groups: Mapping[str, GroupReport] = attrs.field(factory=dict)
+    monitors: Mapping[str, MonitorReport] = attrs.field(factory=dict)
+    report: int = 0
+
+    @property
+    def up(self) -> bool:
+        """Tell whether it is heard."""
+        return self.state is PeerState.UP
+
+    @property
+    def there(self) -> bool:
+        """Tell whether its agent can be spoken to, as a member or offline."""
+        return self.state in (PeerState.UP, PeerState.LEFT)
+
+    @property
+    def phase(self) -> Phase:
+        """Give its phase as last heard."""
+        return self.beat.phase if self.beat else Phase.OFFLINE
+
+    @property
+    def member(self) -> bool:
+        """Tell whether it is heard and online."""
+        return self.up and self.phase is Phase.ONLINE
+
+
+@attrs.frozen(kw_only=True)
+class Nomination:
+    """The leader's last word about a group: to whom, when, having seen which epoch."""
+
+    server: str
+    epoch: int
+    at: int
+
+
+@attrs.frozen(kw_only=True)
+class Operation:
+    """An operator's request that is not yet answered. *target*: where the group shall be."""
+
+    request: Request
+    at: int
+    group: str = ""
+    target: str = ""
+    epoch: int = 0  # seen when it began
+    forwarded: str = ""  # to whom; then only the reply is awaited
+
+
+@attrs.frozen(kw_only=True)
+class Ending:
+    """This server is going: *how*, and why; *stay*: the agent stays, Offline."""
+
+    how: FinalAction | None
+    because: Because | None
+    stay: bool
+    cluster: bool  # the whole cluster stops: groups do not move
+    request: Request | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ClusterState:
+    """Everything that one server knows. Only ``decide`` reads its inside."""
+
+    me: str
+    incarnation: Incarnation
+    now: int
+    wall: int  # wall-clock ms minus now, fixed at start
+    phase: Phase
+    since: int  # of the phase
+    alone: bool = False  # an operator said: start without the others
+    kept: Kept
+    run: BootKept
+    peers: Mapping[str, Peer]
+    resources: Mapping[tuple[str, str], LocalResource]
+    groups: Mapping[str, LocalGroup]
+    monitors: Mapping[str, LocalMonitor]
+    claims: Mapping[str, Claim] = attrs.field(factory=dict)
+    running: Mapping[int, tuple[str, str]] = attrs.field(factory=dict)
+    nominated: Mapping[str, Nomination] = attrs.field(factory=dict)
+    operations: Mapping[str, Operation] = attrs.field(factory=dict)
+    reported: Mapping[str, GroupReport] = attrs.field(factory=dict)
+    reported_monitors: Mapping[str, MonitorReport] = attrs.field(factory=dict)
+    report: int = 0
+    failback: tuple[tuple[str, str], ...] = ()  # (group, better server) still to be considered
+    cold: Mapping[str, Wanted] = attrs.field(factory=dict)  # what a cold start makes of a group
+    wake_at: int | None = None
+    verification: bool = False
+    ending: Ending | None = None
+    last_action: int = 0
+    challenged_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """What a step gives: the new state, what to try, why, and when to tick at the latest."""
+
+    state: ClusterState
+    actions: tuple[Action, ...]
+    because: tuple[Because, ...]
+    wake_at: int | None

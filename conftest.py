@@ -1,0 +1,85 @@
+"""What holds for every test: it leaves nothing behind, and `netns` says when it cannot run."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import hypothesis
+import pytest
+
+_T = TypeVar("_T")
+
+# A busy machine makes an example slow, not wrong; a failure prints how to repeat it.
+hypothesis.settings.register_profile(
+    "clpcore",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("clpcore")
+
+_GRACE = 2.0  # seconds that a thread or a process may take to end after its test
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture starts a server
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a `netns` test where no namespace can be had; root is never excused."""
+    if item.get_closest_marker("netns") and os.geteuid() != 0 and not _user_namespaces():
+        pytest.skip("servers in namespaces need root, or user namespaces for this user")
+
+
+@functools.cache
+def _user_namespaces() -> bool:
+    command = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "true"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a changed environment, a thread or a child process behind."""
+    environment, threads, children = _environment(), set(threading.enumerate()), _children()
+    yield
+    assert _environment() == environment, "the test changed os.environ; use monkeypatch"
+    left = _left_after_grace(lambda: set(threading.enumerate()) - threads)
+    assert not left, f"threads still run: {left}"
+    processes = _left_after_grace(lambda: _children() - children)
+    for pid in processes:
+        _end(pid)
+    assert not processes, f"child processes were not ended and waited for: {processes}"
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+def _children() -> set[int]:
+    children: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread just ended
+            children.update(int(pid) for pid in (thread / "children").read_text().split())
+    return children
+
+
+def _left_after_grace(left: Callable[[], set[_T]]) -> set[_T]:
+    deadline = time.monotonic() + _GRACE
+    while (now := left()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return now
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

@@ -1,0 +1,124 @@
+"""Bytes to messages: what an authentic but broken or newer peer may send."""
+
+from __future__ import annotations
+
+import json
+import typing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clpcore.model.ids import Boot, View
+from clpcore.model.ownership import Record
+from clpcore.model.peer import (
+    AskReport,
+    Beat,
+    Bye,
+    Challenge,
+    Forward,
+    Heard,
+    Held,
+    Letter,
+    Records,
+)
+from clpcore.model.requests import GroupMove, Request
+from clpcore.model.states import Phase
+from clpcore.wire import letters
+from clpcore.wire.datagram import MAX_PAYLOAD
+from clpcore.wire.rejected import Reason, Rejected
+
+BEAT = Beat(
+    boot_id="7c5f1d53",
+    phase=Phase.ONLINE,
+    join=1,
+    view=View(7, "node1", ("node1", "node2")),
+    hears=(Heard("node2", 3, now=True),),
+    held=(Held("failover1", 12),),
+    report=4,
+)
+LETTERS: tuple[Letter, ...] = (
+    AskReport(),
+    Bye(3),
+    Challenge(("failover1",)),
+    Records(Boot(3, "7c5f1d53"), (Record(group="failover1", epoch=12),)),
+    Forward(Request(id="1", origin="node1", by="root", op=GroupMove("failover1", "node2"))),
+)
+
+
+def reason_of(decode: typing.Callable[[bytes], object], payload: bytes) -> tuple[Reason, str]:
+    with pytest.raises(Rejected) as rejected:
+        decode(payload)
+    return rejected.value.reason, rejected.value.detail
+
+
+def test_a_beat_comes_back() -> None:
+    assert letters.decode_beat(letters.encode_beat(BEAT)) == BEAT
+
+
+@pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: type(letter).__name__)
+def test_a_letter_comes_back(letter: Letter) -> None:
+    assert letters.decode_letter(letters.encode_letter(letter)) == letter
+
+
+def test_every_kind_of_letter_is_named_in_its_bytes() -> None:
+    assert letters.encode_letter(Bye(3)) == b'{"is":"Bye","boot":3}'
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        (b"", "Expecting value"),
+        (b"\xff\xfe", "2 bytes that are no UTF-8"),
+        (b'{"is":"Tomorrow"}', "is = 'Tomorrow' is none of Challenge, "),
+        (b'{"boot":3}', "is = None is none of "),
+        (b'{"is":"Bye","boot":"3"}', "int wanted, str given @ $.boot"),
+        (b'{"is":"Bye"}', "'boot' is missing @ $.boot"),
+    ],
+)
+def test_a_letter_that_cannot_be_read_is_rejected(payload: bytes, says: str) -> None:
+    reason, detail = reason_of(letters.decode_letter, payload)
+    assert reason is Reason.UNREADABLE
+    assert says in detail
+
+
+def test_a_beat_that_cannot_be_read_is_rejected() -> None:
+    for name in json.loads(letters.encode_beat(BEAT)):
+        if name == "verification":
+            continue
+        body = json.loads(letters.encode_beat(BEAT))
+        del body[name]
+        reason, detail = reason_of(letters.decode_beat, json.dumps(body).encode())
+        assert (reason, detail) == (Reason.UNREADABLE, f"'{name}' is missing @ $.{name}")
+
+
+def test_a_newer_server_may_say_more() -> None:
+    body = {**json.loads(letters.encode_beat(BEAT)), "mood": "fine"}
+    assert letters.decode_beat(json.dumps(body).encode()) == BEAT
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_are_rejected(payload: bytes) -> None:
+    for decode in (letters.decode_beat, letters.decode_letter):
+        assert reason_of(decode, payload)[0] is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("decode", [letters.decode_beat, letters.decode_letter])
+def test_every_truncation_is_rejected(decode: typing.Callable[[bytes], object]) -> None:
+    payload = letters.encode_beat(BEAT)
+    for size in range(len(payload)):
+        assert reason_of(decode, payload[:size])[0] is Reason.UNREADABLE
+
+
+def test_the_largest_cluster_fits_into_a_datagram() -> None:
+    servers = [f"{number:040}" for number in range(32)]
+    beat = Beat(
+        boot_id="7c5f1d53-3a0c-4a59-9f2e-1f3c0d9ad3aa",
+        phase=Phase.ONLINE,
+        join=32,
+        view=View(2**40, servers[0], tuple(servers)),
+        hears=tuple(Heard(server, 2**40, now=True) for server in servers),
+        held=tuple(Held(f"{number:040}", 2**40) for number in range(512)),
+        report=2**40,
+    )
+    assert len(letters.encode_beat(beat)) < MAX_PAYLOAD
