@@ -1,0 +1,61 @@
+"""``[group.*]`` with their resources: the core's keys, the settings on every home, the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clpcore.api import Kind
+from clpcore.config import dependencies, driven
+from clpcore.config.positions import Path
+from clpcore.config.reading import Reading
+from clpcore.config.servers import known_servers
+from clpcore.model.config import Group, Resource
+
+
+def read(reading: Reading, servers: tuple[str, ...]) -> tuple[Group, ...]:
+    """Give the groups in the order of the files; *servers* are all, best priority first."""
+    return tuple(
+        _group(reading, name, table, servers) for name, table in reading.named(("group",)).items()
+    )
+
+
+def _group(
+    reading: Reading, name: str, table: Mapping[str, Any], servers: tuple[str, ...]
+) -> Group:
+    path: Path = ("group", name)
+    if name == "monitor":
+        what = "A group cannot be called monitor: scripts/monitor holds the monitors' scripts."
+        reading.error(path, what, "Give it another name.", at_key=True)
+    values = reading.core(path, Group, table, more={"resource"})
+    homes = known_servers(reading, (*path, "startup_servers"), values.get("startup_servers", ()))
+    givens = {
+        resource: driven.read(reading, (*path, "resource", resource), Kind.RESOURCE, inner)
+        for resource, inner in reading.named((*path, "resource")).items()
+    }
+    if not givens:
+        what = f"Group {name} has no resource: it would do nothing."
+        reading.warn(path, what, f"Add a [group.{name}.resource.NAME].", at_key=True)
+    if name in givens:
+        what = (
+            f"A resource and its group are both called {name}: a recovery target could be either."
+        )
+        reading.error((*path, "resource", name), what, "Rename one of them.", at_key=True)
+    for given in givens.values():
+        driven.check(reading, given, homes or servers)
+    order = dependencies.resolve(reading, givens)
+    resources = tuple(
+        _resource(resource, name, given, order[resource]) for resource, given in givens.items()
+    )
+    return Group(name=name, **{**values, "startup_servers": homes, "resources": resources})
+
+
+def _resource(name: str, group: str, given: driven.Given, depends_on: tuple[str, ...]) -> Resource:
+    return Resource(
+        name=name,
+        group=group,
+        type=given.type,
+        settings=given.common,
+        per_server=given.per_server,
+        **{**given.core, "depends_on": depends_on},
+    )

@@ -1,0 +1,102 @@
+"""What ``clp config check`` prints: each problem with its line, then what the cluster will be."""
+
+from __future__ import annotations
+
+import graphlib
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from clpcore.config.problems import Place, Problem
+from clpcore.config.wording import duration, listed
+from clpcore.model.config import ClusterConfig, Group, Monitor
+from clpcore.model.reasons import Severity
+from clpcore.model.states import Timing
+
+_WIDTH: Final = 100
+_LINE: Final = 90  # of a line in a file, the part that is shown
+
+
+def render(problems: Iterable[Problem], config: ClusterConfig | None) -> str:
+    """Give the report: problems as the files have them, then the cluster, then the count."""
+    found = tuple(problems)
+    parts = ["\n".join(_problem(problem)) for problem in found]
+    if config:
+        parts.append("\n".join(_cluster(config)))
+    parts.append(_count(found, config))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(problems: Iterable[Problem], config: ClusterConfig | None) -> dict[str, Any]:
+    """Give the same in plain JSON types (schema 1)."""
+    return {
+        "schema": 1,
+        "usable": config is not None,
+        "cluster": config.name if config else None,
+        "problems": [problem.as_json() for problem in problems],
+    }
+
+
+def _problem(problem: Problem) -> Iterator[str]:
+    place = f"{problem.place.file}:{problem.place.line}: " if problem.place else ""
+    key = f": {problem.key}" if problem.key else ""
+    yield f"{place}{problem.severity.value}{key}"
+    if problem.place:
+        yield from _quote(problem.place)
+    yield from _sentences(problem.what)
+    yield from _sentences(problem.remedy)
+
+
+def _quote(place: Place) -> Iterator[str]:
+    """Show the line with the wrong part underlined; leading blanks tell nothing."""
+    line = "".join(char if char.isprintable() else " " for char in place.text)
+    start = len(line) - len(line.lstrip())
+    if place.column > _LINE:
+        start = place.column - _LINE // 2
+    if line.strip():
+        width = min(place.width, start + _LINE - place.column + 1)
+        yield f"      {line[start : start + _LINE]}"
+        yield f"      {' ' * (place.column - 1 - start)}{'^' * width}"
+
+
+def _sentences(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
+def _cluster(config: ClusterConfig) -> Iterator[str]:
+    interval, timeout = config.heartbeat_interval, config.heartbeat_timeout
+    paths = listed(heartbeat.name for heartbeat in config.heartbeats)
+    yield f"{config.name} ({config.platform.value}) on {listed(config.server_names)}"
+    yield f"  {paths}: a heartbeat every {duration(interval)}, silent after {duration(timeout)}"
+    yield f"    3 x {duration(interval)} = {duration(3 * interval)} <= {duration(timeout)}"
+    for group in config.groups:
+        homes = ", then ".join(group.startup_servers) or "any server"
+        yield f"  {group.name} on {homes}: {_order(group)}"
+        for monitor in config.monitors:
+            if monitor.group == group.name:
+                yield f"    {_monitor(monitor)}"
+
+
+def _order(group: Group) -> str:
+    depends = {resource.name: resource.depends_on for resource in group.resources}
+    return ", then ".join(graphlib.TopologicalSorter(depends).static_order()) or "nothing"
+
+
+def _monitor(monitor: Monitor) -> str:
+    where = f"on {listed(monitor.servers) or 'every server'}"
+    if monitor.timing is Timing.ACTIVE:
+        where = "where it is active"
+    return f"{monitor.name} watches {monitor.target} every {duration(monitor.interval)}, {where}"
+
+
+def _count(found: tuple[Problem, ...], config: ClusterConfig | None) -> str:
+    errors = sum(problem.severity is Severity.ERROR for problem in found)
+    counts = [_number(errors, "error"), _number(len(found) - errors, "warning")]
+    said = listed(filter(None, counts)) or "No problem found"
+    return f"{said}: this configuration {'can' if config else 'cannot'} be used."
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count > 1 else ''}" if count else ""
