@@ -1,0 +1,106 @@
+"""What makes a plugin unfit; each rule says why, and what would mend it."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import attrs
+import pluggy
+
+from clpcore import api
+from clpcore.host.registry import Key, Owner
+
+_HOOK: Final = "clp_register"
+_DRIVEN: Final = frozenset({api.Kind.RESOURCE, api.Kind.MONITOR})
+
+
+class Unfit(Exception):
+    """The plugin cannot be used; says why and what would mend it."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Refuse what pluggy takes in silence and then never calls, or calls in vain.
+
+    Raises:
+        Unfit: a misspelt hook, none at all, one that is a coroutine, or a parameter with a default.
+
+    """
+    known = {name for name in vars(api.Hooks) if name.startswith("clp_")}
+    found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
+    for name in found:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            raise Unfit(f"it implements {name}, which is no hook", f"Rename it to {near}.")
+    if not found:
+        raise Unfit(
+            "it implements no hook", f"Define {_HOOK}(register) and mark it with @api.hookimpl."
+        )
+    for name in found:
+        _check_signature(name, getattr(plugin, name))
+
+
+def _check_signature(name: str, member: Callable[..., object]) -> None:
+    if inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member):
+        raise Unfit(f"its {name} is a coroutine, which nobody would await", "Write it with def.")
+    for parameter in inspect.signature(member).parameters.values():
+        if parameter.default is not parameter.empty:
+            raise Unfit(
+                f"its {name} gives the parameter {parameter.name} a default, which pluggy"
+                " would use in place of the value passed",
+                f"Take the default of {parameter.name} away.",
+            )
+
+
+def check_specs(specs: Sequence[object], taken: Mapping[Key, Owner], owner: Owner) -> None:
+    """Refuse a plugin one of whose drivers does not fit.
+
+    Raises:
+        Unfit: no driver, or one that breaks a rule of the contract or is owned already.
+
+    """
+    if not specs:
+        raise Unfit("it registered no driver", f"Call register.add(...) in {_HOOK}.")
+    owners = dict(taken)
+    for spec in specs:
+        if not isinstance(spec, api.DriverSpec):
+            raise Unfit(f"it registered {spec!r:.80}, which is no DriverSpec", "Mend the plugin.")
+        _check_spec(spec)
+        key = (spec.kind, spec.name)
+        if key in owners:
+            raise Unfit(
+                f"{spec.kind.value} {spec.name!r} already comes from {owners[key]}",
+                f"Uninstall {owners[key].distribution} or {owner.distribution}.",
+            )
+        owners[key] = owner
+
+
+def _check_spec(spec: api.DriverSpec) -> None:
+    what = f"{spec.kind.value} {spec.name!r}"
+    if not api.API.serves(spec.api):
+        raise Unfit(
+            f"{what} was written for API {spec.api}; this clpcore serves {api.API}",
+            f"Install a version of the plugin for API {api.API}, or another clpcore.",
+        )
+    if not attrs.has(spec.config):
+        raise Unfit(
+            f"{what} has the configuration class {spec.config!r:.80}, which is no attrs class",
+            "Decorate it with @attrs.frozen and make its fields with api.setting.",
+        )
+    if spec.kind in _DRIVEN and spec.make is None:
+        raise Unfit(f"{what} has no make: nothing can drive it", "Give its DriverSpec a make.")
+    if missing := _missing(spec.needs):
+        words = ", ".join(missing)
+        raise Unfit(f"{what} needs {words}, not found on PATH", f"Install {words} here.")
+
+
+def _missing(needs: Iterable[str]) -> list[str]:
+    return [program for program in needs if shutil.which(program) is None]
