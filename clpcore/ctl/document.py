@@ -1,0 +1,149 @@
+"""The shapes of the agent's answers: the status document (schema 1) and rows of the journal."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Because(TypedDict):
+    """A sentence as data: a key of the catalogue and its arguments, some sentences themselves."""
+
+    key: str
+    args: dict[str, str | Because]
+
+
+class Heartbeat(TypedDict):
+    """One path to a server."""
+
+    name: str
+    state: str
+
+
+class Server(TypedDict):
+    """A member machine.
+
+    *heard_ms_ago* is None for the answering server, and with *boot* for one never heard.
+    """
+
+    name: str
+    state: str
+    priority: int
+    boot: int | None
+    join: int
+    heard_ms_ago: int | None
+    heartbeats: list[Heartbeat]
+
+
+class Resource(TypedDict):
+    """A resource where its group is, or was last."""
+
+    name: str
+    type: str
+    state: str
+
+
+class GroupOnServer(TypedDict):
+    """What one server says of a group; *because* tells why it cannot take it."""
+
+    state: str
+    epoch: int
+    can_take: bool
+    because: Because | None
+
+
+class Group(TypedDict):
+    """A group; *wanted* is ``auto``, ``stopped`` or ``blocked``."""
+
+    name: str
+    state: str
+    server: str | None
+    epoch: int
+    wanted: str
+    because: Because | None
+    resources: list[Resource]
+    servers: dict[str, GroupOnServer]
+
+
+class MonitorOnServer(TypedDict):
+    """What one server's last look said; *dummy*: a dummy failure is on."""
+
+    state: str
+    detail: str
+    dummy: bool
+
+
+class Monitor(TypedDict):
+    """A monitor, over all servers."""
+
+    name: str
+    type: str
+    target: str
+    state: str
+    servers: dict[str, MonitorOnServer]
+
+
+class View(TypedDict):
+    """Who leads and who is in."""
+
+    counter: int
+    leader: str
+    members: list[str]
+
+
+class Status(TypedDict):
+    """The cluster as the answering server sees it; *troubles* are those of its agent."""
+
+    schema: int
+    cluster: str
+    server: str
+    now_ms: int
+    phase: str
+    leader: str | None
+    view: View
+    verification: bool
+    exclusive: str
+    servers: list[Server]
+    groups: list[Group]
+    monitors: list[Monitor]
+    troubles: list[Because]
+
+
+class Driver(TypedDict):
+    """A driver, and the plugin that brought it."""
+
+    kind: str
+    name: str
+    summary: str
+    plugin: str
+    distribution: str
+    version: str
+
+
+class Refused(TypedDict):
+    """A plugin none of whose drivers is used."""
+
+    plugin: str
+    distribution: str
+    reason: str
+    remedy: str
+
+
+class Plugins(TypedDict):
+    """What was found installed."""
+
+    drivers: list[Driver]
+    refused: list[Refused]
+
+
+class Row(TypedDict):
+    """One sentence of the journal; *now_ms* counts from the machine's start."""
+
+    seq: int
+    wall_ms: int
+    now_ms: int
+    boot: int
+    server: str
+    key: str
+    args: dict[str, str | Because]
+    severity: str
+    text: str

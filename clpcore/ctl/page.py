@@ -1,0 +1,171 @@
+"""The status document as a page of text: the shape of clpstat, with the reasons beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from clpcore.ctl import words
+from clpcore.ctl.screen import Paint, wrap
+
+if TYPE_CHECKING:
+    from clpcore.ctl.document import Because, Group, Monitor, Server, Status
+
+_FINE: Final = {"Online", "Normal", "Unused"}
+_NAME: Final = 16  # cells for a name, as clpstat has it; wider where a name is longer
+_STATE: Final = 16
+
+
+def page(status: Status, paint: Paint, columns: int | None = None) -> list[str]:
+    """Give the whole page; *columns* of the terminal, None where there is none."""
+    return list(_Page(status, paint, columns).lines())
+
+
+def abnormal(status: Status) -> list[str]:
+    """Give the names of what an operator should look at."""
+    servers = [server["name"] for server in status["servers"] if server["state"] != "Online"]
+    groups = [group["name"] for group in status["groups"] if not _fine(group)]
+    monitors = [m["name"] for m in status["monitors"] if m["state"] not in {*_FINE, "Offline"}]
+    return [*servers, *groups, *monitors]
+
+
+def rivals(group: Group) -> list[str]:
+    """Give the servers that serve the group besides the one with the highest epoch."""
+    return [
+        name
+        for name, server in group["servers"].items()
+        if name != group["server"] and server["epoch"] and server["state"] != "Offline"
+    ]
+
+
+def _fine(group: Group) -> bool:
+    well = group["state"] == "Online" and not group["because"] and not rivals(group)
+    return _stopped(group) or well
+
+
+def _stopped(group: Group) -> bool:
+    return group["state"] == "Offline" and group["wanted"] == "stopped"
+
+
+class _Page:
+    """Draws one page."""
+
+    def __init__(self, status: Status, paint: Paint, columns: int | None) -> None:
+        self.status = status
+        self.paint = paint
+        self.columns = columns
+        self.width = max([_NAME, *(len(name) + indent for name, indent in self._names())])
+
+    def lines(self) -> Iterator[str]:
+        yield from self._cluster()
+        yield self.paint.quiet("<server>")
+        for server in self.status["servers"]:
+            yield from self._server(server)
+        yield self.paint.quiet("<group>")
+        for group in self.status["groups"]:
+            yield from self._group(group)
+        yield self.paint.quiet("<monitor>")
+        for monitor in self.status["monitors"]:
+            yield from self._monitor(monitor)
+        yield from self._advice()
+
+    def _names(self) -> Iterator[tuple[str, int]]:
+        """Give every name with the cells that it is indented by, beyond clpstat's two."""
+        for server in self.status["servers"]:
+            yield server["name"], 1
+            yield from ((heartbeat["name"], 2) for heartbeat in server["heartbeats"])
+        for group in self.status["groups"]:
+            yield group["name"], 1
+            yield from ((f"also on {name}", 2) for name in rivals(group))
+            yield from ((resource["name"], 2) for resource in group["resources"])
+        yield from ((monitor["name"], 0) for monitor in self.status["monitors"])
+
+    def _cluster(self) -> Iterator[str]:
+        status = self.status
+        yield f"Cluster : {self.paint.loud(status['cluster'])}"
+        if status["phase"] != "online":
+            yield self._row("this server", status["phase"], _PHASES.get(status["phase"], ""))
+        members = ", ".join(status["view"]["members"]) or "nobody"
+        view = f"view {status['view']['counter']}: {members}"
+        yield self._row("leader", status["leader"] or "None", view)
+        proven = status["exclusive"] == "guaranteed"
+        risk = "" if proven else "a group can run twice when only the network fails"
+        yield self._row("exclusive", status["exclusive"], risk)
+        if status["verification"]:
+            leave = "recovery is real; leave: clp cluster verification off"
+            yield self._row("verification", "on", leave)
+        if status["troubles"]:
+            yield self._row("agent", "Caution")
+        for trouble in status["troubles"]:
+            yield from self._why(trouble)
+
+    def _server(self, server: Server) -> Iterator[str]:
+        here = "*" if server["name"] == self.status["server"] else " "
+        heard = server["heard_ms_ago"]
+        silent = server["state"] != "Online" and heard is not None
+        comment = f"last heard {ago(heard or 0)} ago" if silent else ""
+        yield self._head(f"{here}{server['name']}", server["state"], comment)
+        for heartbeat in server["heartbeats"]:
+            yield self._row(heartbeat["name"], heartbeat["state"], indent=4)
+
+    def _group(self, group: Group) -> Iterator[str]:
+        stopped = f"start it: clp group start {group['name']}" if _stopped(group) else ""
+        yield self._head(f" {group['name']}", group["state"], stopped)
+        yield self._row("current", group["server"] or "None", indent=4)
+        for resource in group["resources"]:
+            yield self._row(resource["name"], resource["state"], resource["type"], indent=4)
+        for name in rivals(group):
+            yield self._row(f"also on {name}", group["servers"][name]["state"], "IT RUNS TWICE", 4)
+        yield from self._why(group["because"])
+
+    def _monitor(self, monitor: Monitor) -> Iterator[str]:
+        watches = f"watches {monitor['target']}" if monitor["target"] else ""
+        yield self._row(monitor["name"], monitor["state"], watches)
+        if monitor["state"] in {"Normal", "Offline", "Unused"}:
+            return
+        for name, server in monitor["servers"].items():
+            notes = ["dummy failure on"] if server["dummy"] else []
+            notes += [words.plain(server["detail"])] if server["detail"] else []
+            yield self._row(f"on {name}", server["state"], "; ".join(notes), indent=4)
+
+    def _advice(self) -> Iterator[str]:
+        if self.status["phase"] == "offline":
+            yield "The cluster service is stopped here. Start it: clp cluster start"
+        elif found := abnormal(self.status):
+            yield f"Not normal: {', '.join(found)}. Reasons and next steps: clp why {found[0]}"
+
+    def _head(self, name: str, state: str, comment: str = "") -> str:
+        """Draw a server or group: its name is padded with dots, as clpstat does."""
+        dots = self.paint.quiet(" " + "." * (self.width - len(name)))
+        return self._line(f" {name}{dots}", state, comment)
+
+    def _row(self, name: str, state: str, comment: str = "", indent: int = 2) -> str:
+        return self._line(f"{' ' * indent}{name:<{self.width + 2 - indent}}", state, comment)
+
+    def _line(self, head: str, state: str, comment: str) -> str:
+        if not comment:
+            return f"{head}: {self.paint.state(state)}"
+        return f"{head}: {self.paint.state(state, _STATE)} {self.paint.quiet(comment)}"
+
+    def _why(self, because: Because | None) -> Sequence[str]:
+        if not because:
+            return ()
+        text = f"{words.sentence(because)} [{because['key']}]"
+        return [self.paint.loud(line) for line in wrap(text, "      ", self.columns)]
+
+
+_PHASES: Final = {
+    "starting": "looking for the other servers, and probing what runs",
+    "leaving": "stopping its groups, to leave",
+    "offline": "the agent runs, the cluster service is stopped",
+    "dying": "asked this machine to stop",
+}
+
+
+def ago(ms: int) -> str:
+    """Give a duration as people say it."""
+    if ms < 1_000:  # noqa: PLR2004 - a second
+        return f"{ms} ms"
+    if ms < 120_000:  # noqa: PLR2004 - two minutes
+        return f"{ms / 1_000:.1f} s"
+    return f"{ms // 60_000} min"

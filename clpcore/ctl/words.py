@@ -1,0 +1,58 @@
+"""The sentences of the catalogue, as operators read them.
+
+They are read as data: importing ``clpcore.messages`` costs more than all the rest of `clp status`
+(attrs and importlib.resources). tests/ctl compares every sentence with ``messages.render``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import clpcore
+
+if TYPE_CHECKING:
+    from clpcore.ctl.document import Because
+
+
+@functools.cache
+def _catalogue() -> dict[str, dict[str, str]]:
+    import tomllib
+
+    with open(f"{clpcore.__path__[0]}/messages/catalogue.toml", "rb") as file:  # noqa: PTH123
+        return tomllib.load(file)  # without pathlib, which takes 5 ms
+
+
+def sentence(because: Because) -> str:
+    """Give the sentence; an unknown key is shown as it is, with its arguments."""
+    key, args = because["key"], _texts(because)
+    raw = " ".join([key, *(f"{name}={value}" for name, value in args.items())])
+    return _filled(_catalogue().get(key, {}).get("en", raw), args, raw)
+
+
+def remedy(because: Because) -> str:
+    """Give the operator's next step, or an empty text."""
+    text = _catalogue().get(because["key"], {}).get("remedy", "")
+    return _filled(text, _texts(because), text)
+
+
+def _texts(because: Because) -> dict[str, str]:
+    """Give the arguments, those that are sentences themselves as text."""
+    return {
+        name: value if isinstance(value, str) else sentence(value)
+        for name, value in because["args"].items()
+    }
+
+
+def _filled(text: str, args: Mapping[str, str], otherwise: str) -> str:
+    """Put the arguments in; an agent of another version may have sent others."""
+    try:
+        return plain(text.format_map(args))
+    except (KeyError, ValueError, IndexError):
+        return plain(otherwise)
+
+
+def plain(text: str) -> str:
+    """Give *text* without what could drive a terminal: drivers' words come from anywhere."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

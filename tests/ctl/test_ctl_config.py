@@ -1,0 +1,93 @@
+"""`clp config check`: the exit code tells errors from warnings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+
+from clpcore import api, host
+from clpcore.ctl.ends import Exit
+
+Clp = Callable[[str], tuple[str, str, int]]
+
+_GOOD = """
+[cluster]
+name = "Cluster1"
+platform = "lab"
+[server.node1]
+priority = 1
+interconnect = ["10.5.0.110"]
+[server.node2]
+priority = 2
+interconnect = ["10.5.0.111"]
+"""
+
+
+@attrs.frozen
+class _NoSettings:
+    """A heartbeat without settings."""
+
+
+@pytest.fixture(autouse=True)
+def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one driver that every cluster needs."""
+    lanhb = api.DriverSpec(
+        kind=api.Kind.HEARTBEAT,
+        name="lanhb",
+        api=api.API,
+        summary="",
+        config=_NoSettings,
+        capabilities=frozenset({api.Capability.BUILT_IN}),
+    )
+    registry = host.Registry(specs={(lanhb.kind, lanhb.name): lanhb})
+    monkeypatch.setattr(host, "load", lambda: registry)
+
+
+@pytest.fixture
+def conf(root: Path) -> Path:
+    folder = root / "etc/clpcore/conf.d"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_good_one(clp: Clp, conf: Path) -> None:
+    (conf / "cluster.toml").write_text(_GOOD)
+    out, err, code = clp("config check")
+    assert (code, err) == (Exit.DONE, "")
+    assert "Cluster1 (lab) on node1 and node2" in out
+
+
+def test_errors_have_a_code_of_their_own(clp: Clp, conf: Path) -> None:
+    (conf / "cluster.toml").write_text(_GOOD.replace("priority = 2", "priority = 2\nprioritty = 3"))
+    out, _, code = clp("config check")
+    assert (code, "cluster.toml:10" in out) == (Exit.BAD_CONFIG, True)
+
+
+def test_warnings_alone_do_not_change_the_code(clp: Clp, conf: Path) -> None:
+    risky = _GOOD.replace("[server.node1]", "unproven_takeover = true\n[server.node1]", 1)
+    (conf / "cluster.toml").write_text(risky)
+    out, _, code = clp("config check")
+    assert (code, "warning" in out) == (Exit.DONE, True)
+
+
+def test_another_folder(clp: Clp, tmp_path: Path) -> None:
+    other = tmp_path / "draft"
+    other.mkdir()
+    (other / "a.toml").write_text(_GOOD)
+    assert clp(f"config check {other}")[2] == Exit.DONE
+
+
+def test_a_folder_that_is_not_there(clp: Clp, tmp_path: Path) -> None:
+    assert clp(f"config check {tmp_path}/nowhere")[2] == Exit.BAD_CONFIG
+
+
+def test_for_machines(clp: Clp, conf: Path) -> None:
+    (conf / "cluster.toml").write_text(_GOOD.replace("priority = 2", "priority = 2\nprioritty = 3"))
+    out, _, code = clp("config check --json")
+    told = json.loads(out)
+    assert (code, told["usable"]) == (Exit.BAD_CONFIG, False)
+    assert told["problems"][0]["line"] == 10

@@ -1,0 +1,231 @@
+"""What an operator reads, as dialogues: dialogues/*.txt.
+
+``$ clp ...`` is typed, the rest is what comes: plain lines from stdout, ``! `` from stderr, and
+the exit code if it is not 0. CLP_RECORD=1 writes them anew: read the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Document = dict[str, Any]
+Clp = Callable[[str], tuple[str, str, int]]
+
+_DIALOGUES = Path(__file__).with_name("dialogues")
+
+
+def _normal(_: Document) -> None:
+    """All is well already."""
+
+
+def _failed_over(status: Document) -> None:
+    status["leader"] = "node2"
+    status["server"] = "node2"
+    status["view"] = {"counter": 4, "leader": "node2", "members": ["node2"]}
+    status["exclusive"] = "not guaranteed"
+    _silence(status["servers"][0])
+    status["servers"][1]["heard_ms_ago"] = None
+    group = status["groups"][0]
+    group |= {"server": "node2", "epoch": 8}
+    group["servers"] = {"node2": {"state": "Online", "epoch": 8, "can_take": True, "because": None}}
+    for monitor, where in zip(status["monitors"], ("node2", "node2"), strict=True):
+        monitor["servers"] = {where: {"state": "Online", "detail": "", "dummy": False}}
+
+
+def _caution(status: Document) -> None:
+    """A port that somebody else opened on the standby."""
+    status["verification"] = True
+    status["troubles"] = [
+        {"key": "pm500", "args": {"path": "/var/lib/clpcore/store.db", "reason": "disk full"}}
+    ]
+    said = "port 26001 is open, and failover1 is not active here"
+    warns = {"server": "node2", "monitor": "lbppw1", "reason": said}
+    status["groups"][0]["servers"]["node2"] |= {
+        "can_take": False,
+        "because": {"key": "rc548", "args": warns},
+    }
+    status["monitors"][1]["state"] = "Caution"
+    status["monitors"][1]["servers"]["node2"] |= {"state": "Caution", "detail": said}
+    status["monitors"][1]["servers"]["node1"]["dummy"] = True
+
+
+def _silent(status: Document) -> None:
+    """The owner is silent, and nothing proves that it has stopped."""
+    status["server"] = status["leader"] = "node2"
+    status["view"] = {"counter": 4, "leader": "node2", "members": ["node2"]}
+    _silence(status["servers"][0])
+    status["servers"][1]["heard_ms_ago"] = None
+    group = status["groups"][0]
+    blocked = {"key": "rc530", "args": {"group": "failover1", "server": "node1"}}
+    group |= {"state": "Unknown", "because": blocked}
+    del group["servers"]["node1"]
+    for resource in group["resources"]:
+        resource["state"] = "Unknown"
+    for monitor in status["monitors"]:
+        monitor["servers"].pop("node1")
+        monitor["state"] = "Normal" if monitor["servers"] else "Offline"
+
+
+def _silence(server: Document) -> None:
+    server |= {"state": "Unknown", "heard_ms_ago": 93_400}
+    server["heartbeats"][0]["state"] = "Error"
+
+
+def _stopped(status: Document) -> None:
+    status |= {"phase": "offline", "leader": None}
+    status["view"] = {"counter": 4, "leader": "", "members": []}
+    for server in status["servers"]:
+        server["state"] = server["heartbeats"][0]["state"] = "Offline"
+    group = status["groups"][0]
+    group |= {"state": "Offline", "server": None}
+    for part in (*group["resources"], *group["servers"].values()):
+        part["state"] = "Offline"
+    for monitor in status["monitors"]:
+        monitor["state"] = "Offline"
+
+
+def _twice(status: Document) -> None:
+    """The network failed, unproven takeover is allowed, and the network is back."""
+    status["exclusive"] = "not guaranteed"
+    group = status["groups"][0]
+    group |= {"server": "node2", "epoch": 8}
+    group["servers"]["node2"] |= {"state": "Online", "epoch": 8}
+
+
+_SCENARIOS = {
+    "status_normal": _normal,
+    "status_failed_over": _failed_over,
+    "status_caution": _caution,
+    "status_silent": _silent,
+    "status_stopped": _stopped,
+    "status_twice": _twice,
+    "operations": _normal,
+    "refusals": _normal,
+    "journal": _normal,
+    "plugins": _normal,
+}
+_WITHOUT_AGENT = ("no_agent", "usage", "help")
+
+
+def _row(wall_ms: int, key: str, severity: str, text: str, **args: str) -> Document:
+    """A row of node2's journal; its text and severity come from the agent."""
+    when = {"wall_ms": wall_ms, "now_ms": wall_ms % 1_000_000, "boot": 1}
+    what = {"server": "node2", "kind": "because", "key": key, "args": args}
+    return {"ok": True, "row": {**when, **what, "severity": severity, "text": text}}
+
+
+_PAST = [
+    _row(
+        1_795_000_000_123,
+        "rc530",
+        "error",
+        "Group failover1 is blocked: node1 is silent and not proven stopped.",
+        group="failover1",
+        server="node1",
+    ),
+    _row(
+        1_795_000_000_131,
+        "rc60",
+        "warning",
+        "Failing group failover1 over from node1 to node2.",
+        group="failover1",
+        previous="node1",
+        server="node2",
+    ),
+]
+
+
+def _asked(request: Document) -> list[Document]:
+    """Answer an operation: moves succeed, node2 refuses starts, the rest is not done in time."""
+    match request["op"]["is"]:
+        case "GroupMove":
+            args = {"group": "failover1", "previous": "node1", "server": "node2"}
+            return [{"ok": True, "request": "node1-9", "because": [{"key": "rc50", "args": args}]}]
+        case "GroupStart":
+            because = {"key": "rc541", "args": {"server": "node2", "group": "failover1"}}
+            return [{"ok": False, "request": "node1-9", "because": [because]}]
+        case "GroupFailover":
+            because = {"key": "rc530", "args": {"server": "node2", "group": "failover1"}}
+            return [{"ok": False, "request": "node1-9", "because": [because]}]
+        case "ServerStop":
+            because = {"key": "op12", "args": {"ms": "7200000"}}
+            return [{"ok": False, "request": "node1-9", "because": [because]}]
+        case "ClusterStop":
+            return [{"leave": True}]
+        case "ClusterStart":
+            return [{"ok": False, "error": "the store is full", "remedy": "make room"}]
+    return [{"ok": True, "request": "node1-9", "because": []}]
+
+
+_PLUGINS = {
+    "drivers": [
+        {
+            "kind": "resource",
+            "name": "exec",
+            "summary": "Scripts that start and stop an application.",
+            "plugin": "exec",
+            "distribution": "clpcore-exec",
+            "version": "0.1.0",
+        }
+    ],
+    "refused": [
+        {
+            "plugin": "md",
+            "distribution": "clpcore-md",
+            "reason": "resource 'md' needs mkfs, not found on PATH",
+            "remedy": "Install mkfs here.",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("scenario", _SCENARIOS)
+def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, root: Path) -> None:
+    _SCENARIOS[scenario](status)
+    answers |= {
+        "status": [{"ok": True, "status": status}],
+        "watch": [{"ok": True, "status": status}, {"end": True}],
+        "why": [{"ok": True, "because": [reply["row"] for reply in _PAST]}],
+        "log": [*_PAST, {"ok": True, "end": True}],
+        "ask": _asked,
+        "plugins": [{"ok": True, "plugins": _PLUGINS}],
+    }
+    _hold(scenario, clp, root)
+
+
+@pytest.mark.parametrize("scenario", _WITHOUT_AGENT)
+def test_dialogue_without_an_agent(scenario: str, clp: Clp, root: Path) -> None:
+    _hold(scenario, clp, root)
+
+
+def _hold(scenario: str, clp: Clp, root: Path) -> None:
+    """Type what the file types and compare everything else."""
+    path = _DIALOGUES / f"{scenario}.txt"
+    before = path.read_text()
+    parts = re.split(r"^\$ clp ?(.*)\n", before, flags=re.MULTILINE)
+    typed = parts[1::2]
+    assert typed, f"{path} types nothing"
+    after = parts[0] + "\n".join(_exchange(clp, line, root) for line in typed)
+    if os.environ.get("CLP_RECORD"):
+        path.write_text(after)
+    assert after == before
+
+
+def _exchange(clp: Clp, line: str, root: Path) -> str:
+    out, err, code = clp(line)
+    told = f"$ clp {line}".rstrip() + "\n" + out
+    told += "".join(f"! {complaint}\n" for complaint in err.splitlines())
+    told += f"exit {code}\n" if code else ""
+    told = told.replace(str(root), "ROOT")
+    told = re.sub(r"\([\d.]+ s\)", "(N s)", told)
+    return re.sub(r'"ms": \d+', '"ms": N', told)
+
+
+def test_every_dialogue_is_held() -> None:
+    assert {path.stem for path in _DIALOGUES.iterdir()} == {*_SCENARIOS, *_WITHOUT_AGENT}

@@ -1,0 +1,105 @@
+"""What is asked of the agent, and how waiting for it ends."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clpcore.ctl import control, operate
+from clpcore.ctl.document import Status
+from clpcore.ctl.ends import Exit
+from clpcore.model import requests
+
+Document = dict[str, Any]
+Clp = Callable[[str], tuple[str, str, int]]
+
+_ASKED = {
+    "group start failover1": requests.GroupStart("failover1"),
+    "group start failover1 --to node2": requests.GroupStart("failover1", "node2"),
+    "group stop failover1": requests.GroupStop("failover1"),
+    "group move failover1": requests.GroupMove("failover1"),
+    "group move failover1 --to node2": requests.GroupMove("failover1", "node2"),
+    "group failover failover1 --to node2": requests.GroupFailover("failover1", "node2"),
+    "monitor suspend pidw1": requests.MonitorSuspend("pidw1"),
+    "monitor resume pidw1 --server node2": requests.MonitorResume("pidw1", "node2"),
+    "monitor dummy-failure on pidw1": requests.DummyFailure("pidw1", "node1", on=True),
+    "monitor dummy-failure off pidw1 --server node2": requests.DummyFailure(
+        "pidw1", "node2", on=False
+    ),
+    "cluster start": requests.ClusterStart(),
+    "cluster stop": requests.ClusterStop(),
+    "cluster verification on": requests.Verification(on=True),
+    "cluster verification off": requests.Verification(on=False),
+    "server start": requests.ServerStart("node1"),
+    "server start node2 --alone": requests.ServerStart("node2", alone=True),
+    "server stop": requests.ServerStop("node1"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _well(answers: Document, status: Document) -> None:
+    answers |= {
+        "status": [{"ok": True, "status": status}],
+        "ask": [{"ok": True, "request": "node1-1", "because": []}],
+    }
+
+
+@pytest.mark.parametrize("line", _ASKED)
+def test_a_command_asks_for_its_operation(line: str, clp: Clp, asked: list[Document]) -> None:
+    assert clp(line)[2] == Exit.DONE
+    op = dict(asked[-1]["op"])
+    assert getattr(requests, op.pop("is"))(**op) == _ASKED[line]
+
+
+def test_every_operation_has_a_command() -> None:
+    assert {type(op) for op in _ASKED.values()} == {*typing.get_args(requests.Op)}
+
+
+def test_the_agent_knows_how_long_is_waited(clp: Clp, asked: list[Document]) -> None:
+    clp("group stop failover1")
+    clp("group stop failover1 --wait 2.5")
+    clp("group stop failover1 --wait 0")
+    assert [request["wait"] for request in asked if request["do"] == "ask"] == [1_800_000, 2_500, 0]
+
+
+def test_not_ended_in_time_is_not_known(
+    clp: Clp, answers: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(operate, "_GRACE", 0.05)
+    answers["ask"] = [{"hang": True}]
+    _, complaint, code = clp("group stop failover1 --wait 0.05")
+    assert (code, "not ended within 0.05 s; it goes on" in complaint) == (Exit.UNKNOWN, True)
+
+
+@pytest.mark.parametrize("key", ["op12", "op13", "op14"])
+def test_a_refusal_that_knows_no_end_is_not_a_failure(
+    clp: Clp, answers: Document, key: str
+) -> None:
+    answers["ask"] = [{"ok": False, "because": [{"key": key, "args": {}}]}]
+    assert clp("group stop failover1")[2] == Exit.UNKNOWN
+
+
+def test_the_agent_may_say_not_yet(clp: Clp, answers: Document) -> None:
+    answers["ask"] = [{"ok": False, "pending": True, "because": []}]
+    assert clp("group stop failover1 --wait 1")[2] == Exit.UNKNOWN
+    assert clp("group stop failover1 --wait 0")[2] == Exit.DONE
+
+
+def test_a_wrong_name_asks_for_nothing(clp: Clp, asked: list[Document]) -> None:
+    assert clp("group stop failover2")[2] == Exit.REFUSED
+    assert [request["do"] for request in asked] == ["status"]
+
+
+def test_progress_tells_each_resource(status: Status) -> None:
+    group = status["groups"][0]
+    group["state"] = group["resources"][1]["state"] = "Offline Pending"
+    told = "failover1 Offline Pending on node1: exec1 Online, lbpp1 Offline Pending"
+    status["groups"].append({**group, "name": "failover2", "state": "Online"})
+    assert operate.progress(status, "failover1") == told
+    assert operate.progress(status, "") == told
+    status["servers"][0]["state"] = "Offline Pending"
+    assert operate.progress(status, "") == f"node1 Offline Pending; {told}"

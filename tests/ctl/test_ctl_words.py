@@ -1,0 +1,35 @@
+"""The sentences that the command line reads as data are those of the catalogue."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from clpcore import messages
+from clpcore.ctl import words
+from clpcore.ctl.document import Because
+
+
+@pytest.mark.parametrize("key", messages.entries())
+def test_a_sentence_reads_as_the_catalogue_renders_it(key: str) -> None:
+    inner = messages.because("nm1", server="node1")
+    args = {name: f"<{name}>" for name in messages.entry(key).arguments}
+    because = messages.because(key, **(args | ({"reason": inner} if "reason" in args else {})))
+    data = cast("Because", messages.plain(because))
+    assert words.sentence(data) == messages.render(because)
+    assert words.remedy(data) == messages.remedy(because)
+
+
+def test_an_unknown_sentence_is_shown_as_it_is() -> None:
+    because: Because = {"key": "zz1", "args": {"group": "failover1"}}
+    assert words.sentence(because) == "zz1 group=failover1"
+    assert words.remedy(because) == ""
+
+
+def test_an_agent_of_another_version_sends_other_arguments() -> None:
+    assert words.sentence({"key": "nm2", "args": {"host": "node1"}}) == "nm2 host=node1"
+
+
+def test_words_of_others_cannot_drive_the_terminal() -> None:
+    assert words.sentence({"key": "zz1", "args": {"reason": "\x1b]0;x\x07"}}) == "zz1 reason= ]0;x "
