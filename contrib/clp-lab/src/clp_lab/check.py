@@ -1,0 +1,93 @@
+"""What a plan must keep to; every problem at once, each with its remedy."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from clp_lab.errors import LabError
+from clp_lab.plan import (
+    BALANCER,
+    CLIENT,
+    CLIENT_INNER,
+    INNER,
+    MOST_SERVERS,
+    PUBLIC,
+    BalancerPlan,
+    Plan,
+)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+_RESERVED = (CLIENT, BALANCER, "all", "log", "control")
+_LARGEST_PORT = 65535
+_DEEPEST_SOCKET = "/run/clpcore/control"
+_LONGEST_SOCKET_PATH = 107
+
+
+def must_be_sound(plan: Plan) -> None:
+    """Raise LabError with every problem of a plan, one a line."""
+    found = [*_servers(plan), *_balancer(plan.balancer, {one.name for one in plan.servers})]
+    if plan.device not in {None, "tap", "veth"}:
+        found.append(f"device {plan.device!r}: 'tap' or 'veth'")
+    if plan.boot < 0 or plan.stop < 0:
+        found.append("boot and stop are times: zero or more")
+    if found:
+        raise LabError("\n".join(found))
+
+
+def must_hold_sockets(folder: Path, plan: Plan) -> None:
+    """Raise LabError when the Unix sockets of the servers get too long a path below `folder`."""
+    longest = max(len(server.name) for server in plan.servers)
+    length = len(str(folder.absolute())) + 1 + longest + len(_DEEPEST_SOCKET)
+    if length > _LONGEST_SOCKET_PATH:
+        raise LabError(
+            f"{folder} is too deep for the sockets below it: "
+            f"{length - _LONGEST_SOCKET_PATH} characters less, please"
+        )
+
+
+def _servers(plan: Plan) -> Iterator[str]:
+    if not 1 <= len(plan.servers) <= MOST_SERVERS:
+        yield f"{len(plan.servers)} servers: a lab has 1 to {MOST_SERVERS}"
+    names: set[str] = set()
+    addresses = {CLIENT_INNER: CLIENT}
+    for server in plan.servers:
+        if not _NAME.fullmatch(server.name) or server.name in _RESERVED:
+            yield (
+                f"server {server.name!r}: a name has small letters, digits and '-', "
+                f"and is none of {', '.join(_RESERVED)}"
+            )
+        if server.name in names:
+            yield f"server {server.name!r}: there are two of that name"
+        if not _is_in(server.address, INNER):
+            yield f"server {server.name}: address {server.address!r} is not in {_text(INNER)}"
+        if server.address in addresses:
+            yield f"server {server.name}: {addresses[server.address]} has {server.address} already"
+        names.add(server.name)
+        addresses[server.address] = server.name
+
+
+def _balancer(balancer: BalancerPlan, servers: set[str]) -> Iterator[str]:
+    if not _is_in(balancer.frontend, PUBLIC):
+        yield f"balancer: frontend {balancer.frontend!r} is not in {_text(PUBLIC)}"
+    for name in ("port", "backend_port", "probe_port"):
+        port = getattr(balancer, name)
+        if not 1 <= port <= _LARGEST_PORT:
+            yield f"balancer: {name} {port}: 1 to {_LARGEST_PORT}"
+    for name in ("interval", "threshold", "idle"):
+        if getattr(balancer, name) < 1:
+            yield f"balancer: {name} {getattr(balancer, name)}: above zero"
+    for name in balancer.pool:
+        if name not in servers:
+            yield f"balancer: {name!r} in the pool is no server of the lab"
+
+
+def _is_in(address: str, network: tuple[str, int]) -> bool:
+    try:
+        return ipaddress.IPv4Address(address) in ipaddress.IPv4Network(_text(network))
+    except ValueError:
+        return False
+
+
+def _text(network: tuple[str, int]) -> str:
+    return f"{network[0]}/{network[1]}"

@@ -1,0 +1,84 @@
+"""The words of `clp lab fault`: what a person says, to the request that the keeper takes."""
+
+import argparse
+
+from clp_lab.errors import LabError
+from clp_lab.file import milliseconds
+
+_NS_PER_MS = 1_000_000
+_SERVER_VERBS = {
+    "kill": "cut the power: PID 1 killed, port closed in the same moment",
+    "start": "switch on: a new life with a new boot id",
+    "stop": "shut down in order: the agent stops first",
+    "pause": "freeze, as a host can freeze a virtual machine",
+    "resume": "let a paused server go on",
+    "agent-kill": "SIGKILL the agent; PID 1 starts it again",
+    "agent-stop": "SIGTERM the agent; it stays stopped",
+    "agent-start": "start a stopped agent",
+    "unplug": "pull the network cable",
+    "plug": "put the network cable back",
+}
+_SHARES = {
+    "loss": "lose a share of the frames",
+    "duplicate": "let a share of the frames arrive twice",
+    "reorder": "hold a share of the frames for 5 ms, so that others overtake them",
+}
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> None:
+    """Give `fault` its verbs."""
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    for verb, text in _SERVER_VERBS.items():
+        verbs.add_parser(verb, help=text).add_argument("server", metavar="SERVER")
+    burn = verbs.add_parser("burn", help="keep cores busy inside a server")
+    burn.add_argument("server", metavar="SERVER")
+    burn.add_argument("seconds", type=float, metavar="SECONDS", help="up to 600")
+    burn.add_argument("--processes", type=int, default=2, metavar="N", help="so many cores (2)")
+    _add_pair(verbs.add_parser("cut", help="let nothing pass between two places"), "?")
+    delay = verbs.add_parser("delay", help="let every frame arrive later")
+    _add_pair(delay, None)
+    delay.add_argument("time", metavar="TIME", help='such as "20ms"; "0": no delay')
+    delay.add_argument("--jitter", default="0", metavar="TIME", help="up to so much more")
+    for verb, text in _SHARES.items():
+        share = verbs.add_parser(verb, help=text)
+        _add_pair(share, None)
+        share.add_argument("percent", type=float, metavar="PERCENT")
+    heal = verbs.add_parser("heal", help="make the way between two places good again, or all ways")
+    heal.add_argument("a", nargs="?", metavar="A")
+    heal.add_argument("b", nargs="?", metavar="B", default="all")
+    heal.add_argument("--one-way", action="store_true", help="only from A to B")
+
+
+def _add_pair(parser: argparse.ArgumentParser, second: str | None) -> None:
+    parser.add_argument("a", metavar="A", help="a server, 'client', 'lb' (health probes) or 'all'")
+    if second is None:
+        parser.add_argument("b", metavar="B")
+    else:
+        parser.add_argument("b", metavar="B", nargs="?", default="all", help="default: all")
+    parser.add_argument("--one-way", action="store_true", help="only from A to B")
+
+
+def request_of(given: argparse.Namespace) -> tuple[str, dict[str, object]]:
+    """Give the keeper's verb and its details."""
+    if given.verb in _SERVER_VERBS:
+        return given.verb, {"server": given.server}
+    if given.verb == "burn":
+        details = {"server": given.server, "seconds": given.seconds, "processes": given.processes}
+        return "burn", details
+    pair = {"a": given.a, "b": given.b, "one_way": given.one_way}
+    return ("heal", pair) if given.verb == "heal" else ("shape", {**pair, "faults": _faults(given)})
+
+
+def _faults(given: argparse.Namespace) -> dict[str, float]:
+    """Give the values of `clp_lab.paths.Path` that a verb sets."""
+    if given.verb == "cut":
+        return {"cut": True}
+    if given.verb == "delay":
+        try:
+            delay, jitter = milliseconds(given.time), milliseconds(given.jitter)
+        except ValueError as error:
+            raise LabError(f"delay {given.time!r}, jitter {given.jitter!r}: {error}") from error
+        return {"delay_ns": delay * _NS_PER_MS, "jitter_ns": jitter * _NS_PER_MS}
+    if not 0 <= given.percent <= 100:  # noqa: PLR2004
+        raise LabError(f"{given.verb} {given.percent:g}: 0 to 100 percent")
+    return {given.verb: given.percent / 100}

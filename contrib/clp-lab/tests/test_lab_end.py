@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clp_lab.control import Control
+from clp_lab.errors import LabError, LabGoneError
+from clp_lab.folders import clear_dead
+from clp_lab.lab import Lab
+from clp_lab.plan import Plan, servers
+
+pytestmark = pytest.mark.netns
+
+Wait = Callable[..., Any]
+MakeLab = Callable[..., Lab]
+
+_KINDS = ("net", "pid", "mnt", "uts", "user")
+
+
+def _namespaces(pid: int | str) -> dict[str, str]:
+    """The namespaces of a process by kind; none when it is gone."""
+    with contextlib.suppress(OSError):
+        return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in _KINDS}  # noqa: PTH115
+    return {}
+
+
+def _pids() -> Iterator[int]:
+    yield from (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+
+
+class _Traces:
+    """Everything of a lab by which a rest of it would be known."""
+
+    def __init__(self, lab: Lab) -> None:
+        status = lab.status()
+        own = set(_namespaces("self").values())
+        roots = [status.keeper, *status.pids.values(), *(one.pid for one in status.servers)]
+        self.folder = lab.folder
+        self.keeper = status.keeper
+        self.guard = status.pids["guard"]
+        found = {name for pid in roots for name in _namespaces(pid).values()} - own
+        self.namespaces = found
+        self.pids = {pid for pid in _pids() if found & set(_namespaces(pid).values())}
+        self.pids |= {*roots}
+        self.mounts = Path("/proc/self/mountinfo").read_text()
+
+    def left(self) -> list[str]:
+        """What is still there."""
+        rest = [f"process {pid}" for pid in self.pids if Path(f"/proc/{pid}").exists()]
+        rest += [
+            f"namespace of {pid}"
+            for pid in _pids()
+            if self.namespaces & set(_namespaces(pid).values())
+        ]
+        rest += [str(self.folder)] if self.folder.exists() else []
+        if Path("/proc/self/mountinfo").read_text() != self.mounts:
+            rest.append("mounts")
+        return rest
+
+
+@pytest.fixture
+def busy(make_lab: MakeLab, eventually: Wait, tmp_path: Path) -> Iterator[tuple[Lab, _Traces]]:
+    """A lab in which everything runs that can."""
+    lab = make_lab(capture=str(tmp_path / "frames.pcap"))
+    with contextlib.ExitStack() as stack:
+        null = stack.enter_context(Path(os.devnull).open("r+b"))
+        command = lab.server("node1").start(["sleep", "1000"], stdio=(null.fileno(),) * 3)
+        stack.enter_context(command)
+        lab.burn("node2", 30, 1)
+        eventually(lambda: len(_Traces(lab).pids) == 13)
+        lab.pause("node2")
+        yield lab, _Traces(lab)
+
+
+def _wait_for_guard(lab: Lab) -> None:
+    """Take the guard's exit code: until then a child is a trace."""
+    assert lab._guard is not None
+    lab._guard.wait(10)
+
+
+def test_down_leaves_nothing(busy: tuple[Lab, _Traces]) -> None:
+    lab, traces = busy
+    assert len(traces.namespaces) == 4 * 4 + 1  # net, pid, mnt and uts of each place, and home
+    lab.down()
+    assert traces.left() == []
+    with pytest.raises(LabGoneError, match="start one with 'clp lab up'"):
+        lab.status()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_end_of_the_keeper_leaves_nothing(
+    busy: tuple[Lab, _Traces], number: signal.Signals
+) -> None:
+    lab, traces = busy
+    os.kill(traces.keeper, number)
+    _wait_for_guard(lab)
+    assert traces.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_end_of_the_guard_leaves_nothing(
+    busy: tuple[Lab, _Traces], eventually: Wait, number: signal.Signals
+) -> None:
+    lab, traces = busy
+    os.kill(traces.guard, number)
+    _wait_for_guard(lab)
+    eventually(lambda: not traces.left())
+
+
+def test_the_end_of_a_part_ends_the_lab(busy: tuple[Lab, _Traces]) -> None:
+    lab, traces = busy
+    os.kill(lab.status().pids["switch"], signal.SIGKILL)
+    _wait_for_guard(lab)
+    assert traces.left() == []
+
+
+def test_the_end_of_its_owner_ends_the_lab(eventually: Wait, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    code = (
+        "import sys, time; from pathlib import Path; from clp_lab.lab import Lab\n"
+        "from clp_lab.plan import Plan, servers\n"
+        f"Lab(Plan(servers=servers(1), agent=()), folder=Path({str(folder)!r})).up()\n"
+        "print('up', flush=True); time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        keeper = Control(folder).status().keeper
+        owner.kill()
+    eventually(lambda: not folder.exists() and not Path(f"/proc/{keeper}").exists())
+
+
+def test_a_detached_lab_outlives_its_starter_and_ends_when_told(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    Lab(Plan(servers=servers(1), agent=()), folder=folder).up(detach=True)
+    lab = Control(folder)
+    keeper = lab.status().keeper
+    lab.down()
+    assert not folder.exists()
+    assert not Path(f"/proc/{keeper}").exists()
+    lab.down()
+
+
+def test_two_labs_do_not_meet(make_lab: MakeLab, eventually: Wait) -> None:
+    one, other = make_lab(), make_lab()
+    assert one.folder != other.folder
+    one.kill("node2")
+    eventually(lambda: other.status().server("node2").agent_pid)
+    assert other.status().server("node2").power == "up"
+
+
+def test_a_folder_is_one_labs_alone(make_lab: MakeLab) -> None:
+    lab = make_lab()
+    clear_dead(lab.folder)
+    with pytest.raises(LabError, match=r"cannot make the lab's folder .*: File exists"):
+        Lab(Plan(servers=servers(1)), folder=lab.folder).up()
+    assert lab.status().server("node1").power == "up"
+
+
+def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"is too deep .*: \d+ characters less, please"):
+        Lab(Plan(servers=servers(1)), folder=tmp_path / ("x" * 80))
+
+
+def test_what_was_killed_as_a_whole_is_cleared_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / "lab"
+    left.mkdir()
+    (left / "log").mkdir()
+    clear_dead(left)
+    assert not left.exists()
+
+
+def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    lab = Lab(Plan(servers=servers(2), files={"etc/x": "/nowhere"}), folder=folder)
+    with pytest.raises(LabError, match="cannot copy /nowhere"):
+        lab.up()
+    assert not folder.exists()
