@@ -144,16 +144,32 @@ def _blocked(turn: Turn, record: Record) -> Because | None:
 
 
 def _better_one_is_coming(turn: Turn, group: Group, event: Event) -> Because | None:
-    """At a start, wait for a better server that is heard and still starting."""
-    if event is not Event.START or turn.now - turn.since >= turn.config.startup_wait:
+    """At a start, wait for a better server that is heard and not yet ready to say yes.
+
+    One that is starting may take the whole start-up wait; one that is online needs a moment to
+    become current and to report.
+    """
+    if event is not Event.START:
         return None
     for name in turn.config.homes[group.name]:
-        if name == turn.me or turn.peers[name].member:
+        if refusal_of(turn, group.name, name) is None:
             return None
-        if turn.peers[name].up and turn.peers[name].phase is Phase.STARTING:
-            turn.wake(turn.since + turn.config.startup_wait)
+        until = turn.since + _readiness(turn, group.name, name)
+        if turn.now < until:
+            turn.wake(until)
             return messages.because("rc563", group=group.name, server=name)
     return None
+
+
+def _readiness(turn: Turn, group: str, name: str) -> int:
+    """Give how long to wait for *name* at a start, in ms; 0: its no is a no."""
+    if name == turn.me:
+        return 0 if evidence.current(turn, group) else PATIENCE_MS
+    peer = turn.peers[name]
+    if peer.up and peer.phase is Phase.STARTING:
+        return turn.config.startup_wait
+    report = peer.groups.get(group)
+    return PATIENCE_MS if peer.member and (report is None or not report.current) else 0
 
 
 def _still_good(turn: Turn, group: str, standing: Nomination, record: Record) -> bool:

@@ -91,8 +91,9 @@ def _look_if_due(turn: Turn, monitor: Monitor, local: LocalMonitor, role: Role) 
 
 def take_process_end(turn: Turn, ended: ProcessEnded) -> None:
     """A process of a resource ended: its monitors look at once, not at their next interval."""
-    if (ended.group, ended.resource) not in turn.resources:
-        return
+    resource = turn.resources.get((ended.group, ended.resource))
+    if resource is None or resource.doing is not None:
+        return  # an end in the middle of a call is the call's business
     turn.say("rm140", resource=ended.resource, process=ended.process, pid=ended.pid)
     for monitor in turn.config.monitors:
         if (monitor.group, monitor.target) == (ended.group, ended.resource):

@@ -8,4 +8,5 @@ from clpcore.messages.catalogue import entries as entries
 from clpcore.messages.catalogue import entry as entry
 from clpcore.messages.catalogue import from_plain as from_plain
 from clpcore.messages.catalogue import plain as plain
+from clpcore.messages.catalogue import remedy as remedy
 from clpcore.messages.catalogue import render as render

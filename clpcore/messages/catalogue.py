@@ -73,14 +73,24 @@ def _argument(value: object) -> str | Because:
 
 def render(sentence: Because, language: str = "en") -> str:
     """Give the sentence as an operator reads it; an unknown key is shown as it is."""
-    texts = {
-        name: render(value, language) if isinstance(value, Because) else value
-        for name, value in sentence.args
-    }
+    texts = _texts(sentence, language)
     known = entries().get(sentence.key)
     if known is None:
         return " ".join([sentence.key, *(f"{name}={text}" for name, text in texts.items())])
     return known.text[language].format_map(texts)
+
+
+def remedy(sentence: Because, language: str = "en") -> str:
+    """Give the operator's next step, empty when there is none."""
+    known = entries().get(sentence.key)
+    return known.remedy[language].format_map(_texts(sentence, language)) if known else ""
+
+
+def _texts(sentence: Because, language: str) -> dict[str, str]:
+    return {
+        name: render(value, language) if isinstance(value, Because) else value
+        for name, value in sentence.args
+    }
 
 
 def plain(sentence: Because) -> dict[str, Any]:

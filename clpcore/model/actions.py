@@ -14,8 +14,9 @@ class Call:
     """Why and where a driver is called.
 
     *home*: the first server of the group's startup servers; *previous*: where the group was
-    before, empty if unknown; *deadline*: milliseconds of ``Ports.now()``, set by the runtime when
-    the call begins.
+    before, empty if unknown. The runtime adds, when the call begins, *deadline*: milliseconds of
+    ``Ports.now()``, and *priority*: the place of *server* among the startup servers, 1 is the best,
+    0 is none.
     """
 
     event: Event
@@ -28,6 +29,7 @@ class Call:
     resource: str
     monitor: str = ""
     deadline: int = 0
+    priority: int = 0
 
 
 @attrs.frozen(kw_only=True)

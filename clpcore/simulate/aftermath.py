@@ -1,0 +1,94 @@
+"""When all faults have ended: what an operator still has to do, and whether the cluster recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clpcore.model import requests as ops
+from clpcore.model.ownership import Record, Wanted
+from clpcore.model.state import ClusterState, Goal
+from clpcore.model.states import Phase, Presence
+from clpcore.simulate.cluster import Cluster
+from clpcore.simulate.invariants import Violated
+from clpcore.simulate.machine import Machine
+
+PATIENCE_MS = 30_000
+_LOOK_MS = 500
+
+
+def calm(cluster: Cluster) -> None:
+    """End every fault: the network carries all, drivers work, every server and agent runs."""
+    cluster.network.heal()
+    cluster.network.jitter = 0
+    cluster.drivers.rules.clear()
+    for name, machine in cluster.machines.items():
+        machine.fuse = None
+        cluster.wake_up(name)
+        cluster.boot(name)
+        cluster.start_agent(name)
+
+
+def recover(cluster: Cluster) -> None:
+    """Wait until every group that is wanted is online, doing what the catalogue tells operators.
+
+    Raises:
+        Violated: it does not come to that within the bound.
+
+    """
+    end = cluster.now + PATIENCE_MS
+    while why := _missing(cluster):
+        if cluster.now >= end:
+            raise Violated(f"no recovery within {PATIENCE_MS} ms: {why}")
+        _help(cluster)
+        cluster.run(_LOOK_MS)
+
+
+def _states(cluster: Cluster) -> dict[str, ClusterState]:
+    return {name: m.agent.state for name, m in cluster.machines.items() if m.agent}
+
+
+def _missing(cluster: Cluster) -> str:
+    """Tell what is not yet as it should be."""
+    for name, state in _states(cluster).items():
+        if state.phase is not Phase.ONLINE:
+            return f"{name} is {state.phase.value}"
+        if state.claims or state.operations:
+            return f"{name} is busy: {state.claims} {state.operations}"
+    for group in cluster.config.groups:
+        record = _newest(cluster, group.name)
+        homes = [name for name in cluster.machines if _online(cluster, name, group.name)]
+        serving = [name for name, m in cluster.machines.items() if m.serves(group.name)]
+        wanted = [record.owner] if record.wanted is Wanted.AUTO else []
+        if not homes == serving == wanted or record.wanted is Wanted.BLOCKED:
+            return f"{group.name} is online on {homes}, runs on {serving}: {record}"
+        for name, state in _states(cluster).items():
+            if group.name not in state.run.current:
+                return f"{name} is not current for {group.name}"
+    return ""
+
+
+def _newest(cluster: Cluster, group: str) -> Record:
+    records = [m.kept.records[group] for m in cluster.machines.values() if m.kept.records]
+    return max(records, key=lambda record: record.rank)
+
+
+def _online(cluster: Cluster, name: str, group: str) -> bool:
+    machine, state = cluster.machines[name], _states(cluster).get(name)
+    if state is None or state.groups[group].goal is not Goal.UP or not machine.serves(group):
+        return False
+    return all(p is Presence.ACTIVE for (g, _), p in machine.truth.items() if g == group)
+
+
+def _help(cluster: Cluster) -> None:
+    """Do what only an operator can, and what the cluster has told him to."""
+    for name, state in _states(cluster).items():
+        if state.phase is Phase.OFFLINE:
+            cluster.ask(name, ops.ServerStart(name))
+        elif any(resource.stuck for resource in state.resources.values()):
+            cluster.kill(name)
+            cluster.boot(name)
+        for group, local in state.groups.items():
+            if local.halted is not None and local.goal is Goal.UP:
+                cluster.ask(name, ops.GroupStop(group))
+            elif state.kept.records[group].wanted is Wanted.BLOCKED and not state.operations:
+                cluster.ask(name, ops.GroupStart(group))

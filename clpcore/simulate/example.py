@@ -1,0 +1,115 @@
+"""The cluster of the scenarios: small numbers, two resources a group, and what to alter in it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import attrs
+
+from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.states import Platform, Timing
+
+
+def example(servers: int = 2, groups: int = 1) -> ClusterConfig:
+    """Give a cluster of *servers* with *groups*; group n has exec-n, and lbpp-n that needs it."""
+    numbers = range(1, groups + 1)
+    return ClusterConfig(
+        name="Cluster1",
+        platform=Platform.LAB,
+        heartbeat_interval=1_000,
+        heartbeat_timeout=5_000,
+        startup_wait=30_000,
+        servers=tuple(
+            Server(name=f"node{n}", priority=n, interconnect=(f"10.5.0.{109 + n}",))
+            for n in range(1, servers + 1)
+        ),
+        heartbeats=(Heartbeat(name="lanhb1", type="lanhb"),),
+        groups=tuple(_group(n) for n in numbers),
+        monitors=tuple(monitor for n in numbers for monitor in _monitors(n)),
+    )
+
+
+def _group(n: int) -> Group:
+    name, below = f"failover{n}", f"exec{n}"
+    resources = (
+        Resource(name=below, group=name, type="exec"),
+        Resource(name=f"lbpp{n}", group=name, type="lbpp", depends_on=(below,)),
+    )
+    return Group(
+        name=name,
+        resources=tuple(
+            attrs.evolve(each, activate_timeout=20_000, deactivate_timeout=10_000)
+            for each in resources
+        ),
+    )
+
+
+def _monitors(n: int) -> tuple[Monitor, Monitor]:
+    process = Monitor(
+        name=f"pidw{n}",
+        type="pidw",
+        group=f"failover{n}",
+        target=f"exec{n}",
+        timing=Timing.ACTIVE,
+        interval=10_000,
+    )
+    port = Monitor(
+        name=f"lbppw{n}", type="lbppw", group=f"failover{n}", target=f"lbpp{n}", interval=10_000
+    )
+    return process, port
+
+
+def altered(config: ClusterConfig, path: str, text: str) -> ClusterConfig:
+    """Give *config* with one value changed.
+
+    Args:
+        config: what to change.
+        path: ``key`` of the cluster, or ``name.key`` of a group, a resource or a monitor.
+        text: the value; tuples as words with commas between.
+
+    Raises:
+        KeyError: nothing has that name.
+
+    """
+    name, _, key = path.rpartition(".")
+    if not name:
+        return attrs.evolve(config, **{key: _read(getattr(config, key), text)})
+    if name not in {each.name for each in _all(config)}:
+        raise KeyError(f"nothing is named {name}")
+    return attrs.evolve(
+        config,
+        groups=tuple(_in_group(group, name, key, text) for group in config.groups),
+        monitors=tuple(_in(monitor, name, key, text) for monitor in config.monitors),
+    )
+
+
+def _all(config: ClusterConfig) -> tuple[Group | Resource | Monitor, ...]:
+    resources = (resource for group in config.groups for resource in group.resources)
+    return (*config.groups, *resources, *config.monitors)
+
+
+def _in_group(group: Group, name: str, key: str, text: str) -> Group:
+    resources = tuple(_in(resource, name, key, text) for resource in group.resources)
+    return _in(attrs.evolve(group, resources=resources), name, key, text)
+
+
+def _in(each: Any, name: str, key: str, text: str) -> Any:  # noqa: ANN401 - any named value
+    if each.name != name:
+        return each
+    return attrs.evolve(each, **{key: _read(getattr(each, key), text)})
+
+
+def _read(now: object, text: str) -> object:
+    """Read *text* as the type that the value has now."""
+    match now:
+        case bool():
+            return {"true": True, "false": False}[text]
+        case int():
+            return int(text)
+        case tuple():
+            return tuple(text.split(","))
+        case enum.Enum():
+            return type(now)(text)
+        case _:
+            return text

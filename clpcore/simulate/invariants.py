@@ -1,0 +1,233 @@
+"""What must hold after every step of every server, one function each.
+
+They look from outside, as an auditor does: at what is in the journals, at the actions, and at what
+really runs. ``decide`` is never asked whether it was right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from clpcore.model import inputs as given
+from clpcore.model.actions import Activate, Answer, Deactivate, Driven, Probe
+from clpcore.model.kept import BootKept, Kept
+from clpcore.model.ownership import EvidenceKind, Record
+from clpcore.model.state import ClusterState, Decision
+from clpcore.model.states import Presence, Verdict
+from clpcore.simulate.machine import Machine, is_operation
+
+if TYPE_CHECKING:
+    from clpcore.simulate.cluster import Cluster
+
+
+class Violated(AssertionError):
+    """A step broke a rule that must always hold."""
+
+
+@attrs.frozen
+class Moment:
+    """One step of one server: what it knew, took and decided, and its disk before."""
+
+    machine: Machine
+    before: ClusterState
+    taken: given.Input
+    decision: Decision
+    kept: Kept
+    run: BootKept
+
+
+@attrs.define(eq=False)
+class History:
+    """What the auditor remembers.
+
+    Attributes:
+        exclusive: no group may ever run twice; set it to False where the configuration says so.
+        served: by group, the newest epoch that was activated, and by whom in which boot.
+        unstopped: resources (group, resource, server) whose stop failed, and in which boot.
+        claimed: by (server, group), the cohort that the claim had to ask.
+        answered: the requests that have been answered.
+
+    """
+
+    exclusive: bool = True
+    served: dict[str, tuple[int, str, int]] = attrs.field(factory=dict)
+    unstopped: dict[tuple[str, str, str], int] = attrs.field(factory=dict)
+    claimed: dict[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
+    answered: set[str] = attrs.field(factory=set)
+
+
+def check(cluster: Cluster, moment: Moment) -> None:
+    """Hold one step against every rule.
+
+    Raises:
+        Violated: with the rule and what broke it.
+
+    """
+    if not moment.decision.actions and moment.before.kept is moment.decision.state.kept:
+        wakes_later(cluster, moment)
+        return
+    for rule in RULES:
+        rule(cluster, moment)
+
+
+def _fail(cluster: Cluster, moment: Moment, what: str) -> None:
+    raise Violated(f"at {cluster.now} ms on {moment.machine.name}: {what}")
+
+
+def _activations(moment: Moment) -> Iterator[Activate]:
+    return (each for each in moment.decision.actions if isinstance(each, Activate))
+
+
+def never_two(cluster: Cluster, moment: Moment) -> None:
+    """No group is activated while another server may be running any of it."""
+    if not cluster.history.exclusive:
+        return
+    for action in _activations(moment):
+        group = action.call.group
+        others = [m.name for m in cluster.machines.values() if m.serves(group)]
+        if set(others) - {moment.machine.name}:
+            _fail(cluster, moment, f"{group} is activated while it runs on {others}")
+
+
+def epochs_rise(cluster: Cluster, moment: Moment) -> None:
+    """An activation never has an older epoch than one before it, anywhere."""
+    name, boot = moment.machine.name, moment.before.incarnation.boot.counter
+    for action in _activations(moment):
+        call = action.call
+        last = cluster.history.served.get(call.group, (0, "", 0))
+        if cluster.history.exclusive and last[1:] != (name, boot) and call.epoch <= last[0]:
+            _fail(cluster, moment, f"{call.group} epoch {call.epoch} after {last}")
+        cluster.history.served[call.group] = (max(call.epoch, last[0]), name, boot)
+
+
+def journals_never_regress(cluster: Cluster, moment: Moment) -> None:
+    """No server replaces a record by an older one."""
+    for group, record in _changed(moment):
+        if record.rank < moment.kept.records[group].rank:
+            _fail(cluster, moment, f"{moment.kept.records[group]} was replaced by {record}")
+
+
+def _changed(moment: Moment) -> Iterator[tuple[str, Record]]:
+    before, after = moment.kept.records, moment.decision.state.kept.records
+    if before is not after:
+        yield from ((g, r) for g, r in after.items() if r is not before.get(g))
+
+
+def activates_what_it_owns(cluster: Cluster, moment: Moment) -> None:
+    """An activation rests on a journaled record of this boot with this epoch."""
+    incarnation = moment.before.incarnation
+    for action in _activations(moment):
+        record = moment.machine.kept.records[action.call.group]
+        mine = (moment.machine.name, incarnation.boot, action.call.epoch)
+        if (record.owner, record.boot, record.epoch) != mine:
+            _fail(cluster, moment, f"{action.call.group} is activated as {mine} under {record}")
+
+
+def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
+    """Whoever begins to hold a group has, for each other member of the cohort, its word or proof."""
+    name, history = moment.machine.name, cluster.history
+    for group, record in _changed(moment):
+        old = moment.kept.records[group]
+        if record.owner == name and record.epoch > old.epoch:
+            history.claimed[name, group] = old.cohort
+    for group, local in moment.decision.state.groups.items():
+        if not local.confirmed or moment.before.groups[group].confirmed:
+            continue
+        record = moment.decision.state.kept.records[group]
+        for other in history.claimed.pop((name, group), ()):
+            if other != name and not _covered(cluster, record, other):
+                _fail(cluster, moment, f"{group}: no word of {other}, no proof about it: {record}")
+
+
+def _covered(cluster: Cluster, record: Record, other: str) -> bool:
+    machine = cluster.machines[other]
+    if machine.kept.records and machine.kept.records[record.group].epoch >= record.epoch:
+        return True
+    for evidence in record.evidence:
+        if evidence.server == other:
+            return _true(cluster, machine, evidence.boot, evidence.kind)
+    return False
+
+
+def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> bool:
+    if kind is EvidenceKind.NONE:
+        return cluster.config.unproven_takeover
+    life = machine.stored
+    return not machine.on or life is None or life.over or life.boot.counter > boot
+
+
+def a_failed_stop_blocks(cluster: Cluster, moment: Moment) -> None:
+    """After a stop that failed or stalled, nobody else activates before a proven stop."""
+    taken, agent, name = moment.taken, moment.machine.agent, moment.machine.name
+    if isinstance(taken, given.Done) and agent is not None:
+        _note_stop(cluster, moment, taken)
+    for action in _activations(moment):
+        for (group, resource, server), boot in cluster.history.unstopped.items():
+            machine = cluster.machines[server]
+            over = not machine.on or machine.stored is None or machine.stored.boot.counter > boot
+            if group == action.call.group and server != name and not over:
+                if cluster.history.exclusive:
+                    _fail(cluster, moment, f"{group}: {resource} was not stopped on {server}")
+
+
+def _note_stop(cluster: Cluster, moment: Moment, taken: given.Done) -> None:
+    ended = moment.before.running.get(taken.action)
+    if ended is None or not ended[0]:
+        return
+    key, unstopped = (*ended, moment.machine.name), cluster.history.unstopped
+    doing = moment.before.resources[ended].doing
+    verdict = taken.outcome.verdict
+    if doing is not None and doing.value == "deactivate" and verdict is not Verdict.OK:
+        unstopped[key] = moment.before.incarnation.boot.counter
+    elif verdict is Verdict.OK and taken.outcome.presence in (None, Presence.INACTIVE):
+        unstopped.pop(key, None)
+
+
+def one_operation_a_resource(cluster: Cluster, moment: Moment) -> None:
+    """A resource has one probe, activation or deactivation in flight; ids are never used twice."""
+    agent = moment.machine.agent
+    begun: set[tuple[str, str]] = set()
+    for action in moment.decision.actions:
+        if not isinstance(action, Driven):
+            continue
+        if agent is not None and action.id <= agent.last_action:
+            _fail(cluster, moment, f"the id of {action} was used before")
+        if agent is not None:
+            agent.last_action = action.id
+        key = (action.call.group, action.call.resource)
+        if is_operation(action):
+            if key in begun or (agent is not None and agent.busy_with(action)):
+                _fail(cluster, moment, f"{key} is busy already: {action}")
+            begun.add(key)
+
+
+def one_answer_a_request(cluster: Cluster, moment: Moment) -> None:
+    """No operator is answered twice."""
+    for action in moment.decision.actions:
+        if isinstance(action, Answer):
+            if action.request in cluster.history.answered:
+                _fail(cluster, moment, f"{action} is a second answer")
+            cluster.history.answered.add(action.request)
+
+
+def wakes_later(cluster: Cluster, moment: Moment) -> None:
+    """No step asks to be woken now: it would never come to rest."""
+    wake, now = moment.decision.wake_at, moment.decision.state.now
+    if wake is not None and wake <= now:
+        _fail(cluster, moment, f"wake_at {wake} is not after {now}: {moment.taken}")
+
+
+RULES = (
+    never_two,
+    epochs_rise,
+    journals_never_regress,
+    activates_what_it_owns,
+    claims_are_covered,
+    a_failed_stop_blocks,
+    one_operation_a_resource,
+    one_answer_a_request,
+    wakes_later,
+)

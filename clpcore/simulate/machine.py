@@ -1,0 +1,137 @@
+"""One server: what is on its disk, what a boot remembers, what the agent knows, what really runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from clpcore.model.actions import (
+    Activate,
+    Deactivate,
+    Driven,
+    Left,
+    Observe,
+    Probe,
+    RaiseBoot,
+    Send,
+)
+from clpcore.model.ids import Boot, Incarnation
+from clpcore.model.inputs import Input
+from clpcore.model.kept import BootKept, Kept
+from clpcore.model.peer import Bye
+from clpcore.model.state import ClusterState, Decision
+from clpcore.model.states import Presence
+
+Key = tuple[str, str]  # group, resource
+MakeInput = Callable[[int], Input]  # from the server's own clock
+
+
+@attrs.frozen
+class Life:
+    """One life of a server; *over*: it was left cleanly, or given up."""
+
+    boot: Boot
+    start: int
+    over: bool = False
+
+
+@attrs.define(eq=False)
+class Agent:
+    """A running agent. *paused_until* is virtual time; what comes before waits in *backlog*."""
+
+    state: ClusterState
+    paused_until: int = 0
+    backlog: list[MakeInput] = attrs.field(factory=list)
+    wake: int | None = None
+    calls: dict[int, Driven] = attrs.field(factory=dict)
+    last_action: int = 0
+
+    def busy_with(self, action: Driven) -> bool:
+        """Tell whether a call of this resource, or a look of this monitor, is in flight."""
+        return any(_subject(action) == _subject(call) for call in self.calls.values())
+
+
+def _subject(action: Driven) -> tuple[str, str, str]:
+    look = action.call.monitor if isinstance(action, Observe) else ""
+    return action.call.group, action.call.resource, look
+
+
+@attrs.define(eq=False)
+class Machine:
+    """A server. Disk: *kept* and *stored*; /run: *run* and *remembered*; the rest ends with it."""
+
+    name: str
+    kept: Kept = Kept()
+    stored: Life | None = None
+    run: BootKept = BootKept()
+    remembered: Life | None = None
+    on: bool = False
+    boots: int = 0  # how often it was switched on; names the boot id
+    zero: int = 0  # virtual time at which its clock began
+    truth: dict[Key, Presence] = attrs.field(factory=dict)
+    by_hand: set[Key] = attrs.field(factory=set)
+    agent: Agent | None = None
+    fuse: int | None = None  # how many more actions before the machine dies
+
+    def switch_on(self, now: int) -> None:
+        """Begin a new boot, with nothing running and /run empty."""
+        self.on, self.boots, self.zero = True, self.boots + 1, now
+        self.run, self.remembered, self.fuse = BootKept(), None, None
+        self.truth = dict.fromkeys(self.truth, Presence.INACTIVE)
+        self.by_hand.clear()
+
+    def begin_life(self) -> Incarnation:
+        """Give the incarnation of an agent that starts now; as the runtime does it."""
+        last = max(
+            (life for life in (self.stored, self.remembered) if life),
+            key=lambda life: (life.boot.counter, life.start, life.over),
+            default=None,
+        )
+        boot_id = f"{self.name}-{self.boots}"
+        if last is None:
+            life = Life(Boot(1, boot_id), 1)
+        elif last.boot.id == boot_id and not last.over:
+            life = Life(last.boot, last.start + 1)
+        else:
+            life = Life(Boot(last.boot.counter + 1, boot_id), 1)
+        if self.remembered is not None and self.remembered.boot.counter != life.boot.counter:
+            self.run = BootKept(left=self.run.left)
+        self.stored = self.remembered = life
+        return Incarnation(life.boot, life.start)
+
+    def write(self, decision: Decision) -> None:
+        """Journal a decision, as the runtime does before it runs any of its actions."""
+        self.kept, self.run = decision.state.kept, decision.state.run
+        for action in decision.actions:
+            match action:
+                case Left(stay=False):
+                    self._end_life()
+                    self.run = BootKept()
+                case Left() | Send(letter=Bye()):
+                    self._end_life()
+                case RaiseBoot(counter):
+                    self._end_life(counter)
+
+    def _end_life(self, above: int = 0) -> None:
+        """Let the next agent begin a new life, numbered above *above*."""
+        if self.stored is not None:
+            boot = Boot(max(self.stored.boot.counter, above), self.stored.boot.id)
+            self.stored = self.remembered = Life(boot, self.stored.start, over=True)
+
+    def now_is(self, key: Key, presence: Presence) -> None:
+        """Note what a driver has made of a resource: it is the cluster's work now."""
+        self.truth[key] = presence
+        self.by_hand.discard(key)
+
+    def serves(self, group: str) -> bool:
+        """Tell whether anything of *group* may be running that the cluster has started here."""
+        return self.on and any(
+            presence is not Presence.INACTIVE and key[0] == group and key not in self.by_hand
+            for key, presence in self.truth.items()
+        )
+
+
+def is_operation(action: object) -> bool:
+    """Tell whether it is one of the operations of which a resource has one in flight."""
+    return isinstance(action, Probe | Activate | Deactivate)

@@ -1,0 +1,182 @@
+"""Random schedules: from a seed to a scenario script; from a failing script to the shortest one.
+
+A schedule is a scenario like those that people write, so that a failure that was found can be read,
+and kept, as one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+Lines = tuple[str, ...]
+
+# What the cluster promises, by kind of schedule. `proven`: whatever happens, never two. `crash`: a
+# takeover needs no proof, but only machines fail, so that silence is true: never two either.
+# `open`: a takeover needs no proof and anything happens: it can run twice, and must heal.
+KINDS = ("proven", "crash", "open")
+
+_SETTINGS = (
+    "set heartbeat_interval 100",
+    "set heartbeat_timeout 500",
+    "set startup_wait 2000",
+    "set reboot_limit 1000",
+)
+_PER_GROUP = (
+    "set exec{n}.activate_timeout 1000",
+    "set exec{n}.deactivate_timeout 800",
+    "set lbpp{n}.activate_timeout 1000",
+    "set lbpp{n}.deactivate_timeout 800",
+    "set pidw{n}.interval 400",
+    "set pidw{n}.timeout 300",
+    "set lbppw{n}.interval 700",
+    "set lbppw{n}.timeout 300",
+)
+
+
+def schedule(seed: int, *, length: int = 25) -> Lines:
+    """Give the script of *seed*: a configuration, faults at random, calm, and recovery."""
+    dice = random.Random(seed)  # noqa: S311 - dice, no secret
+    kind, servers, groups = KINDS[seed % 3], dice.choice((2, 2, 3, 4)), dice.choice((1, 1, 2, 3))
+    names = [f"node{n}" for n in range(1, servers + 1)]
+    deal = _Dealer(dice, kind, names, groups)
+    lines = [f"cluster {servers} {groups}", *_SETTINGS, f"seed {seed}"]
+    lines += [line.format(n=n) for n in range(1, groups + 1) for line in _PER_GROUP]
+    lines += deal.configuration()
+    lines += ["exclusive"] if kind != "open" else []
+    lines += [f"boot {name}" for name in names if dice.random() < 0.9]
+    for _ in range(dice.randint(5, length)):
+        lines += [f"run {dice.choice((3, 40, 150, 400, 900, 2500))} ms", deal.fault()]
+    return (*lines, "run 400 ms", "calm", "recovers")
+
+
+class _Dealer:
+    """Deals faults and requests."""
+
+    def __init__(
+        self, dice: random.Random, kind: str, names: Sequence[str], groups: int
+    ) -> None:
+        self.dice = dice
+        self.kind = kind
+        self.names = names
+        self.groups = groups
+
+    def configuration(self) -> list[str]:
+        lines = [] if self.kind == "proven" else ["set unproven_takeover true"]
+        for n in range(1, self.groups + 1):
+            if self.dice.random() < 0.3:
+                lines.append(f"set failover{n}.failback auto")
+            if self.dice.random() < 0.3:
+                lines.append(f"set failover{n}.startup_servers {','.join(self._shuffled())}")
+            if self.dice.random() < 0.3:
+                lines.append(f"set exec{n}.activation_retry {self.dice.randint(0, 2)}")
+        return lines
+
+    def _shuffled(self) -> list[str]:
+        names = list(self.names)
+        self.dice.shuffle(names)
+        return names
+
+    def fault(self) -> str:
+        """Give one thing that happens."""
+        deals = [self._machine, self._machine, self._operator, self._operator, self._driver]
+        if self.kind != "crash":
+            deals += [self._network, self._network, self._agent]
+        return self.dice.choice(deals)()
+
+    def _server(self) -> str:
+        return self.dice.choice(self.names)
+
+    def _machine(self) -> str:
+        server = self._server()
+        return self.dice.choice(
+            (
+                f"kill {server}",
+                f"kill {server} {self.dice.randint(0, 4)}",
+                f"boot {server}",
+                f"boot {server}",
+                f"reboot {server}",
+                f"restart-agent {server}",
+                f"leave {server}",
+                f"start-agent {server}",
+            )
+        )
+
+    def _agent(self) -> str:
+        server = self._server()
+        return self.dice.choice(
+            (
+                f"kill-agent {server}",
+                f"start-agent {server}",
+                f"start-agent {server}",
+                f"pause {server} {self.dice.choice((100, 600, 3000))} ms",
+            )
+        )
+
+    def _network(self) -> str:
+        one, other = self.dice.sample(self.names, 2)
+        chance = self.dice.choice((0, 0.05, 0.3))
+        return self.dice.choice(
+            (
+                f"cut {one} {other}",
+                f"cut {one} {other} oneway",
+                "heal",
+                "heal",
+                f"network loss {chance} jitter {self.dice.choice((0, 30))}",
+                f"network repeat {chance} late {chance} late_ms 2500",
+            )
+        )
+
+    def _operator(self) -> str:
+        server, other = self._server(), self._server()
+        group = f"failover{self.dice.randint(1, self.groups)}"
+        command = self.dice.choice(
+            (
+                f"group move {group}",
+                f"group move {group} --to {other}",
+                f"group failover {group}",
+                f"group stop {group}",
+                f"group start {group}",
+                f"group start {group} --to {other}",
+                f"server stop {other}",
+                f"server start {other}",
+                "cluster stop",
+                "cluster start",
+                "cluster start",
+            )
+        )
+        return f"{server}$ clp {command}"
+
+    def _driver(self) -> str:
+        n, server = self.dice.randint(1, self.groups), self._server()
+        name = self.dice.choice((f"exec{n}", f"lbpp{n}"))
+        return self.dice.choice(
+            (
+                f"tell {name} {server} activate fails 1 it is broken",
+                f"tell {name} {server} activate stalls 1",
+                f"tell {name} {server} deactivate fails 1 it does not stop",
+                f"tell {name} {server} deactivate stalls 1",
+                f"tell {name} {server} probe raises 2 no idea",
+                f"end {name} {server}",
+                f"end {name} {server}",
+                f"tell pidw{n} {server} observe errors 5 it is ill",
+                f"tell lbppw{n} {server} observe stalls 2",
+                f"takes activate {self.dice.choice((10, 100, 600))} ms",
+                f"takes deactivate {self.dice.choice((10, 50, 400))} ms",
+            )
+        )
+
+
+def shortest(script: Lines, fails: Callable[[Lines], bool]) -> Lines:
+    """Give a part of *script* that still fails, and of which no line can be left out."""
+    size = len(script) // 2
+    while size:
+        at = 0
+        while at < len(script):
+            shorter = script[:at] + script[at + size :]
+            if fails(shorter):
+                script = shorter
+            else:
+                at += size
+        size //= 2
+    return script

@@ -1,0 +1,57 @@
+"""What an operator types in a scenario, as the request that the agent gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clpcore.model import requests as ops
+
+Options = dict[str, str]
+
+
+def spoken(server: str, line: str) -> ops.Op:
+    """Give the operation that the command *line*, typed on *server*, asks for.
+
+    Raises:
+        ValueError: no command of the cluster reads so.
+
+    """
+    words, options = _split(line.split())
+    try:
+        make = _COMMANDS[tuple(words[1:3])]
+        return make(words[3:], options, server)
+    except (KeyError, IndexError):
+        raise ValueError(f"no such command: {line}") from None
+
+
+def _split(words: list[str]) -> tuple[list[str], Options]:
+    plain: list[str] = []
+    options: Options = {}
+    todo = iter(words)
+    for word in todo:
+        if word == "--alone":
+            options[word] = word
+        elif word.startswith("--"):
+            options[word] = next(todo, "")
+        else:
+            plain.append(word)
+    return plain, options
+
+
+Make = Callable[[list[str], Options, str], ops.Op]
+_COMMANDS: dict[tuple[str, ...], Make] = {
+    ("group", "start"): lambda w, o, _: ops.GroupStart(w[0], o.get("--to", "")),
+    ("group", "stop"): lambda w, _o, _: ops.GroupStop(w[0]),
+    ("group", "move"): lambda w, o, _: ops.GroupMove(w[0], o.get("--to", "")),
+    ("group", "failover"): lambda w, o, _: ops.GroupFailover(w[0], o.get("--to", "")),
+    ("monitor", "suspend"): lambda w, o, _: ops.MonitorSuspend(w[0], o.get("--server", "")),
+    ("monitor", "resume"): lambda w, o, _: ops.MonitorResume(w[0], o.get("--server", "")),
+    ("monitor", "dummy-failure"): lambda w, o, s: ops.DummyFailure(
+        w[1], o.get("--server", s), w[0] == "on"
+    ),
+    ("cluster", "start"): lambda _w, _o, _: ops.ClusterStart(),
+    ("cluster", "stop"): lambda _w, _o, _: ops.ClusterStop(),
+    ("cluster", "verification"): lambda w, _o, _: ops.Verification(w[0] == "on"),
+    ("server", "start"): lambda w, o, s: ops.ServerStart((*w, s)[0], "--alone" in o),
+    ("server", "stop"): lambda w, _o, s: ops.ServerStop((*w, s)[0]),
+}

@@ -1,0 +1,49 @@
+"""Commits numbers as fast as it can and prints each one that is durable. Run as a process.
+
+With a second argument, that many bytes are the most that a file of it may have until it reads a
+line from stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+from pathlib import Path
+
+from clpcore.runtime.rows import Row
+from clpcore.runtime.store import Entry, Store
+
+
+class Printer:
+    def store_fails(self, reason: str) -> None:
+        print("fails", reason, flush=True)
+        if sys.argv[2:]:
+            sys.stdin.readline()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+
+    def store_works(self, lost_lines: int) -> None:
+        print("works", lost_lines, flush=True)
+
+    def store_set_aside(self, aside: Path, reason: str) -> None:
+        print("set aside", aside, reason, flush=True)
+
+    def store_died(self, error: BaseException) -> None:
+        print("died", repr(error), flush=True)
+
+
+async def main(folder: Path) -> None:
+    store = Store(folder / "var" / "store.db", folder / "boot.json", Printer())
+    rows = (await store.open()).rows
+    number = max((int(row.body or 0) for row in rows), default=0)
+    if sys.argv[2:]:
+        limit = int(sys.argv[2])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    while True:
+        number += 1
+        text = f'"{number}"'
+        await store.commit(Entry(rows=(Row("n", str(number % 50), str(number)),), run=text))
+        print(number, flush=True)
+
+
+asyncio.run(main(Path(sys.argv[1])))
