@@ -57,6 +57,13 @@ def test_the_same_in_json(specs: Specs, monkeypatch: pytest.MonkeyPatch) -> None
     assert found["problems"][1]["value"] == "25"
 
 
+def test_one_is_counted_in_the_singular() -> None:
+    problem = Problem(severity=Severity.ERROR, what="Bad.")
+    assert config.render([problem], None) == (
+        "error\n  Bad.\n\n1 error: this configuration cannot be used.\n"
+    )
+
+
 def test_nothing_wrong_is_said_too() -> None:
     assert config.render([], None) == "No problem found: this configuration cannot be used.\n"
 

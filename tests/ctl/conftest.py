@@ -31,6 +31,7 @@ CATALOGUE = {
         "en": "Group {group} is blocked: {server} is silent and not proven stopped.",
         "remedy": "Bring {server} back, or make sure that it is off and start alone.",
     },
+    "rc540": {"severity": "info", "en": "{server} is not online."},
     "rc541": {
         "severity": "warning",
         "en": "{server} is not among the startup servers of group {group}.",

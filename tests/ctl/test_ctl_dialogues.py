@@ -77,6 +77,26 @@ def _silence(server: Document) -> None:
     server["heartbeats"][0]["state"] = "Error"
 
 
+def _starting(status: Document) -> None:
+    """node1 waits for node2."""
+    status |= {"phase": "starting", "leader": None}
+    status["view"] = {"counter": 0, "leader": "", "members": []}
+    status["servers"][0]["state"] = "Online Pending"
+    status["servers"][0]["heartbeats"][0]["state"] = "Error"
+    status["servers"][1] |= {"state": "Unknown", "boot": None, "heard_ms_ago": None}
+    status["servers"][1]["heartbeats"][0]["state"] = "Unknown"
+    group = status["groups"][0]
+    group |= {"state": "Offline", "server": None}
+    for part in group["resources"]:
+        part["state"] = "Offline"
+    refused = {"key": "rc540", "args": {"server": "node1"}}
+    group["servers"] = {
+        "node1": {"state": "Offline", "epoch": 0, "can_take": False, "because": refused}
+    }
+    for monitor in status["monitors"]:
+        monitor["state"] = "Offline"
+
+
 def _stopped(status: Document) -> None:
     status |= {"phase": "offline", "leader": None}
     status["view"] = {"counter": 4, "leader": "", "members": []}
@@ -104,6 +124,7 @@ _SCENARIOS = {
     "status_caution": _caution,
     "status_silent": _silent,
     "status_stopped": _stopped,
+    "status_starting": _starting,
     "status_twice": _twice,
     "operations": _normal,
     "refusals": _normal,

@@ -118,6 +118,15 @@ def test_status_is_quick(answers: Document, status: Document) -> None:
     assert statistics.median(took) < 0.3
 
 
+def test_words_that_the_terminal_cannot_show(answers: Document, status: Document) -> None:
+    status["monitors"][0] |= {"state": "Caution"}
+    status["monitors"][0]["servers"]["node1"]["detail"] = "起動済"
+    answers["status"] = [{"ok": True, "status": status}]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run([_CLP, "status"], env=environment, capture_output=True, check=True)
+    assert b"on node1      : Online           ???" in run.stdout
+
+
 def test_a_reader_that_goes_away_is_no_traceback(answers: Document, status: Document) -> None:
     status["groups"] = [{**status["groups"][0], "name": f"group{n}"} for n in range(2_000)]
     answers["status"] = [{"ok": True, "status": status}]

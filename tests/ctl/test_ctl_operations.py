@@ -40,7 +40,8 @@ _ASKED = {
 
 
 @pytest.fixture(autouse=True)
-def _well(answers: Document, status: Document) -> None:
+def _well(answers: Document, status: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operate, "_LOOK_EVERY", 0.01)
     answers |= {
         "status": [{"ok": True, "status": status}],
         "ask": [{"ok": True, "request": "node1-1", "because": []}],
@@ -50,7 +51,7 @@ def _well(answers: Document, status: Document) -> None:
 @pytest.mark.parametrize("line", _ASKED)
 def test_a_command_asks_for_its_operation(line: str, clp: Clp, asked: list[Document]) -> None:
     assert clp(line)[2] == Exit.DONE
-    op = dict(asked[-1]["op"])
+    op = next(dict(request["op"]) for request in asked if request["do"] == "ask")
     assert getattr(requests, op.pop("is"))(**op) == _ASKED[line]
 
 
@@ -87,6 +88,58 @@ def test_the_agent_may_say_not_yet(clp: Clp, answers: Document) -> None:
     answers["ask"] = [{"ok": False, "pending": True, "because": []}]
     assert clp("group stop failover1 --wait 1")[2] == Exit.UNKNOWN
     assert clp("group stop failover1 --wait 0")[2] == Exit.DONE
+
+
+def _with_node1(status: Document, state: str) -> Document:
+    node1, node2 = status["servers"]
+    return {"ok": True, "status": {**status, "servers": [{**node1, "state": state}, node2]}}
+
+
+@pytest.mark.parametrize("line", ["server start", "cluster start"])
+def test_a_start_waits_until_the_server_is_online(
+    clp: Clp, answers: Document, status: Document, asked: list[Document], line: str
+) -> None:
+    """Its agent starts anew meanwhile: it may be away, or have no answer yet."""
+    later = iter(
+        [
+            _with_node1(status, "Offline"),
+            _with_node1(status, "Offline"),
+            {"leave": True},
+            {"ok": False, "error": "the agent is starting"},
+            _with_node1(status, "Online Pending"),
+            _with_node1(status, "Online"),
+        ]
+    )
+    answers["status"] = lambda _: [next(later)]
+    assert clp(line)[2] == Exit.DONE
+    assert next(later, None) is None
+    assert [request["do"] for request in asked].count("ask") == 1
+
+
+def test_a_start_whose_agent_vanishes_unanswered_is_judged_by_what_follows(
+    clp: Clp, answers: Document
+) -> None:
+    answers["ask"] = [{"leave": True}]
+    assert clp("server start")[2] == Exit.DONE
+    assert clp("server stop")[2] == Exit.UNKNOWN
+
+
+def test_a_start_that_takes_too_long_is_not_known(
+    clp: Clp, answers: Document, status: Document
+) -> None:
+    answers["status"] = [_with_node1(status, "Online Pending")]
+    _, complaint, code = clp("server start --wait 0.05")
+    assert (code, "node1 is not Online within 0.05 s" in complaint) == (Exit.UNKNOWN, True)
+
+
+def test_an_agent_that_stays_away_is_told(
+    clp: Clp, answers: Document, status: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operate, "_AGENT_BACK", 0.05)
+    later = iter([_with_node1(status, "Offline")])
+    answers["status"] = lambda _: [next(later, {"leave": True})]
+    _, complaint, code = clp("server start")
+    assert (code, "whether node1 is Online is unknown" in complaint) == (Exit.UNKNOWN, True)
 
 
 def test_a_wrong_name_asks_for_nothing(clp: Clp, asked: list[Document]) -> None:

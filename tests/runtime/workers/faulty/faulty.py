@@ -42,7 +42,7 @@ class Faulty:
 
     async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
         if self.config.probe == "nap_and_tell":
-            await ports.sleep(3_000)
+            await ports.sleep(1_500)
         elif self.config.probe != "tell":
             return await self._do(self.config.probe, call, ports)  # type: ignore[return-value]
         set_ = ports.read(self._state(ports)) is not None

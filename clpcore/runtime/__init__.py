@@ -1,0 +1,1 @@
+"""The agent and its workers: asyncio and the operating system, only here."""

@@ -1,0 +1,256 @@
+"""The agent around the member: signals, control socket, store, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from clpcore import messages
+from clpcore.model.actions import Answer
+from clpcore.model.config import ClusterConfig
+from clpcore.model.requests import Op
+from clpcore.runtime import attempts, clock
+from clpcore.runtime.control import Control, Document, refusal
+from clpcore.runtime.deeds import End
+from clpcore.runtime.desk import Desk
+from clpcore.runtime.ledger import Ledger
+from clpcore.runtime.member import Member, Setup
+from clpcore.runtime.store import Store
+from clpcore.runtime.troubles import Troubles
+from clpcore.runtime.verbs import Verbs
+from clpcore.runtime.watching import MakeStatus, Status
+
+logger = logging.getLogger(__name__)
+
+_LEAVE_EXTRA: Final = 10_000  # ms beyond what the slowest group may take to stop
+_MORE_TIME: Final = 10  # seconds between two words to the service manager while we leave
+_SAME_WORD: Final = 1_000  # ms in which a second signal is the first one: timeout(1) sends two
+
+
+@attrs.frozen
+class Documents:
+    """Answers that are known before the loop runs."""
+
+    plugins: Document
+    config: Document
+    shield: Mapping[str, str]
+
+
+def leave_limit(config: ClusterConfig) -> int:
+    """Give how long a clean leave may take, in ms: groups stop side by side, resources in turn."""
+    stops = [
+        sum(
+            (1 + resource.deactivation_retry) * resource.deactivate_timeout + resource.probe_timeout
+            for resource in group.resources
+        )
+        for group in config.groups
+    ]
+    return max(stops, default=0) + _LEAVE_EXTRA
+
+
+class Agent:
+    """One start of the agent, from reading its store to its end."""
+
+    def __init__(self, setup: Setup, documents: Documents) -> None:
+        """Prepare; ``run`` does everything."""
+        root = setup.where.root
+        self._setup = setup
+        self._documents = documents
+        self._ending: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._member: Member | None = None
+        self._leaving_since: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._desk = Desk()
+        self._verbs = Verbs(self, self._desk, root.store, setup.where.server)
+        self._control = Control(root.control, self._verbs.serve)
+        self._store = Store(root.store, root.boot, self)
+        self._ledger = Ledger(self._store, root.boot, self._verbs.followers.tell)
+        self._troubles = Troubles(self._ledger.say)
+
+    async def run(self) -> End:
+        """Run until it has left, failed, or must start again.
+
+        Raises:
+            NewerStoreError: the store is of a newer clpcore.
+
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave)
+        opening = attempts.open_at_last("The control socket", self._control.open, self._troubles)
+        self._begin(opening)
+        starting = asyncio.create_task(self._start())
+        starting.add_done_callback(self._started)
+        try:
+            return await self._ending
+        finally:
+            starting.cancel()
+            await self._close()
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        """Let ``run`` raise what the start raised."""
+        error = None if starting.cancelled() else starting.exception()
+        if error is not None and not self._ending.done():
+            self._ending.set_exception(error)
+
+    async def _start(self) -> None:
+        where = self._setup.where
+        boot_id = clock.boot_id(where.root.boot_id if where.lab else None)
+        begun = await self._ledger.begin(boot_id)
+        for reason in begun.refused:
+            self._troubles.tell(reason)
+        member = Member(
+            self._setup,
+            begun,
+            self._ledger,
+            self._troubles,
+            changed=self._verbs.watchers.changed,
+            end=self._end,
+        )
+        boot, start = member.incarnation.boot.counter, member.incarnation.start
+        self._troubles.tell(messages.because("pm1", server=where.server, boot=boot, start=start))
+        self._member = member
+        member.start()
+        self._setup.notify.ready()
+        self._begin(self._feed_watchdog())
+
+    async def _close(self) -> None:
+        """End everything, the store nearly last: what was decided must reach it."""
+        async with contextlib.AsyncExitStack() as closing:  # runs from the last to the first
+            closing.callback(self._setup.notify.close)
+            closing.callback(self._desk.close)
+            closing.push_async_callback(self._store.close)
+            closing.push_async_callback(self._setup.drivers.close)
+            closing.callback(self._verbs.watchers.close)
+            closing.callback(self._control.close)
+            if self._member is not None:
+                closing.push_async_callback(self._member.close)
+            for task in self._tasks:
+                closing.callback(task.cancel)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    def _end(self, end: End) -> None:
+        if not self._ending.done():
+            self._ending.set_result(end)
+
+    # -- leaving
+
+    def _leave(self) -> None:
+        """Leave cleanly; asked a second time, end at once and leave everything running."""
+        since = self._leaving_since
+        if since is not None and clock.now() - since < _SAME_WORD:
+            return
+        if since is not None or self._member is None:
+            logger.warning("ends at once, without leaving: what runs here goes on")
+            self._end(End.FAILED)
+            return
+        self._leaving_since = clock.now()
+        self._setup.notify.stopping()
+        self._begin(self._limit_leave())
+        self._member.leave()
+
+    async def _limit_leave(self) -> None:
+        """Ask the service manager for time, as long as our own limit is not over."""
+        limit = leave_limit(self._setup.config)
+        until = clock.now() + limit
+        while clock.now() < until:
+            self._setup.notify.more_time(3 * _MORE_TIME)
+            await asyncio.sleep(min(_MORE_TIME, max(0, until - clock.now()) / 1_000))
+        logger.error(
+            "could not leave within %d s: see `clp why`; what runs here goes on", limit // 1_000
+        )
+        self._end(End.FAILED)
+
+    async def _feed_watchdog(self) -> None:
+        seconds = self._setup.notify.watchdog
+        while seconds is not None:
+            self._setup.notify.alive()
+            await asyncio.sleep(seconds / 3)
+
+    # -- what the store says
+
+    def store_fails(self, reason: str) -> None:
+        """Tell it, and go on with what needs no store."""
+        path = self._setup.where.root.store
+        self._troubles.begin("The store", messages.because("pm500", path=path, reason=reason))
+
+    def store_works(self, lost_lines: int) -> None:
+        """Tell it."""
+        path = self._setup.where.root.store
+        self._troubles.end("The store", messages.because("pm501", path=path, lines=lost_lines))
+
+    def store_set_aside(self, aside: Path, reason: str) -> None:
+        """Tell it."""
+        path = self._setup.where.root.store
+        self._troubles.tell(messages.because("pm502", path=path, aside=aside, reason=reason))
+
+    def store_died(self, error: BaseException) -> None:
+        """End: an agent that can make nothing durable is of no use, the next one may be."""
+        logger.error("the store's thread failed", exc_info=error)
+        self._end(End.BUG)
+
+    # -- what operators ask
+
+    @property
+    def refusal(self) -> Document | None:
+        """Give why nothing can be answered yet, if so."""
+        if self._member is not None:
+            return None
+        waits = "; ".join(map(messages.render, self._troubles.now.values()))
+        return refusal(f"the agent is starting. {waits}".rstrip(), "ask again in a moment")
+
+    @property
+    def facts(self) -> Mapping[str, Callable[[], Document]]:
+        """Give what makes the documents of the verbs that only tell."""
+        return {
+            "plugins": lambda: self._documents.plugins,
+            "config": lambda: self._documents.config,
+            "agent": self._agent_document,
+        }
+
+    def present(self) -> MakeStatus:
+        """Give what makes the status document of this moment."""
+        if self._member is None:
+            raise RuntimeError("no state before the start")
+        make, troubles = self._member.present(), self._trouble_documents()
+        return lambda: {**make(), "troubles": troubles}
+
+    async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
+        """Let the core decide."""
+        if self._member is None:
+            raise RuntimeError("no state before the start")
+        return await self._member.ask(op, by, wait)
+
+    async def settled(self) -> None:
+        """Wait until every line of the journal written so far can be read."""
+        await self._ledger.settled()
+
+    def _trouble_documents(self) -> list[Status]:
+        return [messages.plain(reason) for reason in self._troubles.now.values()]
+
+    def _agent_document(self) -> Document:
+        member = self._member
+        incarnation = member.incarnation if member else None
+        return {
+            "pid": os.getpid(),
+            "python": sys.version.split()[0],
+            "server": self._setup.where.server,
+            "boot": incarnation.boot.counter if incarnation else None,
+            "boot_id": incarnation.boot.id if incarnation else None,
+            "start": incarnation.start if incarnation else None,
+            "power": self._setup.power.name,
+            "shield": dict(self._documents.shield),
+            "troubles": self._trouble_documents(),
+            **(member.document if member else {}),
+        }

@@ -1,0 +1,232 @@
+"""This server as a member of its cluster, from its first packet to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from clpcore import api, messages
+from clpcore.model.actions import Answer
+from clpcore.model.config import ClusterConfig
+from clpcore.model.inputs import Asked, Input, Leave, ProcessEnded
+from clpcore.model.peer import Beat
+from clpcore.model.requests import Op, Request
+from clpcore.model.state import ClusterState, Decision
+from clpcore.runtime import clock
+from clpcore.runtime.deeds import Deeds, Drivers, End, Helpers
+from clpcore.runtime.gate import Gate
+from clpcore.runtime.kept import Watch
+from clpcore.runtime.ledger import Begun, Ledger
+from clpcore.runtime.network import Network
+from clpcore.runtime.notify import Notify
+from clpcore.runtime.places import Whereabouts
+from clpcore.runtime.power import Power
+from clpcore.runtime.pulse import Pulse
+from clpcore.runtime.sessions import Credentials
+from clpcore.runtime.troubles import Troubles
+from clpcore.runtime.turns import Core, Turns
+from clpcore.runtime.watching import MakeStatus
+from clpcore.wire import keys
+from clpcore.wire.hello import Identity
+
+logger = logging.getLogger(__name__)
+
+_FAREWELL: Final = 1.0  # seconds for the last letters to arrive
+_BUG_LINES: Final = 10_000  # ms between two journal lines about a core that raises
+
+
+@attrs.frozen(kw_only=True)
+class Setup:
+    """What is known before the loop runs."""
+
+    where: Whereabouts
+    config: ClusterConfig
+    ring: keys.KeyRing
+    core: Core
+    drivers: Drivers
+    power: Power
+    notify: Notify
+
+
+class Member:
+    """Turns inputs into decisions, and decisions into what is durable, then into deeds."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        begun: Begun,
+        ledger: Ledger,
+        troubles: Troubles,
+        *,
+        changed: Callable[[], None],
+        end: Callable[[End], None],
+    ) -> None:
+        """Take up the life that has *begun*; *changed* hears of every new state."""
+        self._setup = setup
+        self._config = setup.config
+        self._ledger = ledger
+        self._troubles = troubles
+        self._changed = changed
+        self.incarnation = begun.life.incarnation
+        self._me = Identity(setup.where.server, self.incarnation)
+        self._network = self._make_network(begun)
+        self._deeds = self._make_deeds(end)
+        self._gate = Gate(self._deeds.perform)
+        self._turns = Turns(setup.core, setup.config, self._first_state(begun), self)
+        self._pulse = Pulse(setup.config.heartbeat_interval, self._beat)
+        self._watch = Watch(self._process_ended)
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._asked = 0
+        self._last_beat: Beat | None = None
+        self._bug_told_at = -_BUG_LINES
+
+    def _make_network(self, begun: Begun) -> Network:
+        credentials = Credentials(me=self._me, ring=self._setup.ring, cluster=self._config.name)
+        network = Network(self._config, credentials, self._troubles, self.feed)
+        network.remember(begun.run.boots)
+        return network
+
+    def _make_deeds(self, end: Callable[[End], None]) -> Deeds:
+        helpers = Helpers(
+            drivers=self._setup.drivers,
+            post=self._network,
+            power=self._setup.power,
+            troubles=self._troubles,
+            feed=self.feed,
+            answer=self._answer,
+            end=end,
+        )
+        return Deeds(self._me.server, self._config, helpers)
+
+    def _first_state(self, begun: Begun) -> ClusterState:
+        return self._setup.core.start(
+            self._config,
+            self._me.server,
+            self.incarnation,
+            begun.kept,
+            begun.run,
+            now=clock.now(),
+            wall=clock.wall(),
+        )
+
+    # -- from the first packet to the last
+
+    def start(self) -> None:
+        """Listen, beat and tick."""
+        self._setup.drivers.on_kept(self._watch.see)
+        self._watch.adopt(self._setup.where.root.run)
+        self._network.open()
+        self._turns.start()
+        self._pulse.start()
+
+    def feed(self, taken: Input) -> None:
+        """Let the core take an input."""
+        self._turns.feed(taken)
+
+    def leave(self) -> None:
+        """Begin to leave cleanly."""
+        self.feed(Leave(clock.now()))
+
+    async def close(self) -> None:
+        """Let the last letters arrive, then fall silent."""
+        self._turns.stop()
+        self._pulse.stop()
+        self._gate.close()
+        self._deeds.close()
+        self._watch.close()
+        await self._network.finish(_FAREWELL)
+
+    # -- for operators
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Give how the member fares, for people."""
+        return {
+            "lateness": self._pulse.lateness.document,
+            "network": self._network.status,
+            "turns": self._turns.count,
+            "turns_raised": self._turns.raised,
+            "actions_waiting_for_store": self._gate.waiting,
+        }
+
+    def present(self) -> MakeStatus:
+        """Give what makes the status document of this moment; any thread may: states are values."""
+        return functools.partial(self._setup.core.snapshot, self._config, self._turns.state)
+
+    async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
+        """Let the core decide on an operation; see ``verbs.Agent``."""
+        self._asked += 1
+        start = self.incarnation
+        ident = f"{self._me.server}-{start.boot.counter}.{start.start}-{self._asked}"
+        answer = self._answers[ident] = asyncio.get_running_loop().create_future()
+        request = Request(id=ident, origin=self._me.server, by=by, op=op)
+        try:
+            self.feed(Asked(clock.now(), request))
+            await asyncio.wait([answer], timeout=wait / 1_000)
+            return answer.result() if answer.done() else ident
+        finally:
+            del self._answers[ident]
+
+    def _answer(self, answer: Answer) -> None:
+        waiting = self._answers.get(answer.request)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    # -- called by the turns
+
+    def decided(self, taken: Input, old: ClusterState, decision: Decision) -> None:
+        """Make it durable, then do it."""
+        durable = self._ledger.write(taken, old, decision)
+        self._gate.put(decision.actions, durable)
+        if decision.state is not old:
+            self._changed()
+        if decision.because:
+            self._pulse.soon()
+
+    def undecided(self, taken: Input, error: Exception) -> None:
+        """Tell that the core raised: loudly once, and every now and then."""
+        now = clock.now()
+        if now - self._bug_told_at >= _BUG_LINES:
+            self._bug_told_at = now
+            logger.error("the core failed on %r", taken, exc_info=error)
+            self._ledger.bug(taken, repr(error))
+        self._tell_bug(type(taken).__name__, error)
+
+    def before_tick(self) -> None:
+        """Hear what waits, so that a pause of ours is not the silence of others."""
+        self._network.drain()
+
+    def _tell_bug(self, where: str, error: Exception) -> None:
+        reason = messages.because("pm506", input=where, error=repr(error))
+        self._troubles.begin(f"the core on {where}", reason)
+
+    # -- called by the world
+
+    def _beat(self) -> None:
+        try:
+            beat = self._setup.core.beat(self._config, self._turns.state)
+        except Exception as error:
+            self._tell_bug("a heartbeat", error)
+            if self._last_beat is None:
+                raise
+            beat = self._last_beat  # the others must not believe us dead
+        if self._last_beat is None or beat.phase is not self._last_beat.phase:
+            self._setup.notify.status(beat.phase.value)
+        self._last_beat = beat
+        self._network.beat(beat)
+
+    def _process_ended(self, group: str, resource: str, process: api.Process) -> None:
+        self.feed(
+            ProcessEnded(
+                now=clock.now(),
+                group=group,
+                resource=resource,
+                process=process.name,
+                pid=process.pid,
+            )
+        )

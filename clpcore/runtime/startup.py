@@ -1,0 +1,132 @@
+"""From the configuration to the running agent: the checks that come first, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from clpcore import decide
+from clpcore.model.config import ClusterConfig
+from clpcore.runtime import power, priority
+from clpcore.runtime.agent import Agent, Documents
+from clpcore.runtime.database import NewerStoreError
+from clpcore.runtime.deeds import End
+from clpcore.runtime.loading import Loaded, Loading, LoadingError
+from clpcore.runtime.member import Setup
+from clpcore.runtime.notify import Notify
+from clpcore.runtime.places import Whereabouts
+from clpcore.runtime.template import Template
+from clpcore.runtime.workers import Workers
+from clpcore.wire import keys
+
+EX_CONFIG: Final = 78  # of sysexits.h: the service manager need not try again
+_OTHERS: Final = 0o077
+
+
+class CannotStart(Exception):
+    """Something that the administrator must mend first; names the thing and the next step."""
+
+
+def run(where: Whereabouts, template: Template, loading: Loading, notify: Notify) -> int:
+    """Be the agent until it ends; give the exit code."""
+    try:
+        end = _run(where, template, loading, notify)
+    except (CannotStart, NewerStoreError) as reason:
+        sys.stderr.write(f"clp agent: {reason}\n")
+        return EX_CONFIG
+    if end is End.AGAIN:
+        # The process stays the one that the service manager knows.
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, **notify.variables})  # noqa: S606
+    return end.exit_code
+
+
+def _run(where: Whereabouts, template: Template, loading: Loading, notify: Notify) -> End:
+    loaded = _loaded(loading)
+    config = _usable(loaded, where.server)
+    setup = Setup(
+        where=where,
+        config=config,
+        ring=read_key(where.root.key),
+        core=decide,
+        drivers=Workers(template, where.root.path, lambda *key: loaded.owners.get(key)),
+        power=power.choose(where),
+        notify=notify,
+    )
+    lock = take_lock(where.root.lock)
+    shield = priority.shield()
+    priority.settle_garbage()
+    try:
+        return asyncio.run(_live(setup, Documents(loaded.plugins, loaded.facts, shield)))
+    finally:
+        os.close(lock)
+
+
+async def _live(setup: Setup, documents: Documents) -> End:
+    return await Agent(setup, documents).run()
+
+
+def _loaded(loading: Loading) -> Loaded:
+    try:
+        return loading.result()
+    except LoadingError as error:
+        raise CannotStart(f"the configuration cannot be read: {error}") from error
+
+
+def _usable(loaded: Loaded, server: str) -> ClusterConfig:
+    config = loaded.config
+    if config is None:
+        raise CannotStart(f"the configuration has errors:\n\n{loaded.report}")
+    if server not in config.server_by_name:
+        raise CannotStart(
+            f"this server is {server!r}, and the configuration names "
+            f"{', '.join(config.server_names)}: correct [server.*], or set CLP_SERVER"
+        )
+    return config
+
+
+def read_key(path: Path) -> keys.KeyRing:
+    """Read the cluster key.
+
+    Raises:
+        CannotStart: there is none, it cannot be used, or others than its owner may read it.
+
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read()
+    except OSError as error:
+        raise CannotStart(
+            f"{path}: {error.strerror}: copy it from another server, or make the first one with "
+            "`clp keygen`"
+        ) from error
+    if mode & _OTHERS:
+        raise CannotStart(f"{path} can be read by others than its owner: chmod 600 {path}")
+    try:
+        return keys.parse(data, str(path))
+    except keys.KeyFileError as error:
+        raise CannotStart(str(error)) from error
+
+
+def take_lock(path: Path) -> int:
+    """Be the one agent of this server; give the descriptor that holds the lock.
+
+    Raises:
+        CannotStart: another agent runs, or the folder cannot be written.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(f"{path}: {error.strerror}: start the agent as root") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise CannotStart(f"another agent of this server runs: it holds {path}") from error
+    return lock

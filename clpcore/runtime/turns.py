@@ -1,0 +1,142 @@
+"""Turns the core: one input after the other, a tick in time, and no harm when a step raises."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+from typing import Any, Final, Protocol
+
+from clpcore.model.config import ClusterConfig
+from clpcore.model.ids import Incarnation
+from clpcore.model.inputs import Input, Tick
+from clpcore.model.kept import BootKept, Kept
+from clpcore.model.peer import Beat
+from clpcore.model.state import ClusterState, Decision
+from clpcore.runtime import clock
+
+logger = logging.getLogger(__name__)
+
+_NOT_SOONER: Final = 1  # ms until a tick that is due already: others have their turn first
+
+
+class Core(Protocol):
+    """What decides: ``clpcore.decide``, or a test's script of it."""
+
+    def start(
+        self,
+        config: ClusterConfig,
+        me: str,
+        incarnation: Incarnation,
+        kept: Kept,
+        run: BootKept,
+        *,
+        now: int,
+        wall: int,
+    ) -> ClusterState:
+        """Give the first state."""
+        ...
+
+    def step(self, config: ClusterConfig, state: ClusterState, taken: Input, /) -> Decision:
+        """Decide."""
+        ...
+
+    def beat(self, config: ClusterConfig, state: ClusterState, /) -> Beat:
+        """Give the heartbeat to send now."""
+        ...
+
+    def snapshot(self, config: ClusterConfig, state: ClusterState, /) -> dict[str, Any]:
+        """Give the status document."""
+        ...
+
+
+class Doer(Protocol):
+    """Does what a turn decided."""
+
+    def decided(self, taken: Input, old: ClusterState, decision: Decision) -> None:
+        """Make it durable, then do it."""
+        ...
+
+    def undecided(self, taken: Input, error: Exception) -> None:
+        """Tell that the core raised; the state is as it was."""
+        ...
+
+    def before_tick(self) -> None:
+        """Take in what waits to be heard: silence is judged at ticks."""
+        ...
+
+
+class Turns:
+    """The state of this server, turned by inputs."""
+
+    def __init__(self, core: Core, config: ClusterConfig, state: ClusterState, doer: Doer) -> None:
+        """Hold *state*; ``start`` begins the ticks."""
+        self.state = state
+        self.count = 0
+        self.raised = 0
+        self._core = core
+        self._config = config
+        self._doer = doer
+        self._inputs: collections.deque[Input] = collections.deque()
+        self._turning = False
+        self._ticking = False
+        self._stopped = False
+        self._ticked_at = 0
+        self._wake_at: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Give the first tick, and from now on one in time."""
+        self._ticking = True
+        self._tick()
+
+    def stop(self) -> None:
+        """Tick no more, and take nothing any more."""
+        self._ticking, self._stopped = False, True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def feed(self, taken: Input) -> None:
+        """Take an input; from within a turn it waits for the next one."""
+        self._inputs.append(taken)
+        if self._turning or self._stopped:
+            return
+        self._turning = True
+        try:
+            while self._inputs:
+                self._turn(self._inputs.popleft())
+        finally:
+            self._turning = False
+        self._arm()
+
+    def _turn(self, taken: Input) -> None:
+        self.count += 1
+        old = self.state
+        try:
+            decision = self._core.step(self._config, old, taken)
+        except Exception as error:  # noqa: BLE001 - told with its input by the doer
+            # A bug of ours must not cost the service: go on with what was known before.
+            self.raised += 1
+            self._wake_at = None  # the next tick comes with the interval, not at once
+            self._doer.undecided(taken, error)
+            return
+        self.state = decision.state
+        self._wake_at = decision.wake_at
+        self._doer.decided(taken, old, decision)
+
+    def _arm(self) -> None:
+        """Tick when the core asks for it, at the latest an interval after the last one."""
+        if not self._ticking:
+            return
+        at = self._ticked_at + self._config.heartbeat_interval
+        if self._wake_at is not None:
+            at = min(at, self._wake_at)
+        wait = max(_NOT_SOONER, at - clock.now()) / 1_000
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._doer.before_tick()
+        self._ticked_at = clock.now()
+        self.feed(Tick(self._ticked_at))
