@@ -27,12 +27,13 @@ class _Command:
 
 @attrs.define(kw_only=True)
 class _Audit:
-    """An auditor process, and the channel whose end stops it; `code` when it ended by itself."""
+    """An auditor process, and the channel whose end stops it; `early` when it ended by itself."""
 
     caller: Channel
     channel: Channel
     pid: int
     code: int | None = None
+    early: bool = False
 
 
 class Errands:
@@ -88,15 +89,16 @@ class Errands:
         """
         audit = self._audits.pop(number)
         audit.channel.close()
-        if audit.code is not None:
+        if audit.code is None:
+            audit.code = os.waitstatus_to_exitcode(os.waitpid(audit.pid, 0)[1])
+        if audit.code or audit.early:
             raise LabError(f"the auditor ended too early, with {audit.code}: see keeper.log")
-        os.waitpid(audit.pid, 0)
 
     def auditor_ended(self, pid: int, code: int) -> bool:
         """Note that an auditor ended by itself; tells whether it was one."""
         found = [audit for audit in self._audits.values() if audit.pid == pid]
         for audit in found:
-            audit.code = code
+            audit.code, audit.early = code, True
         return bool(found)
 
     def forget(self, caller: Channel) -> None:

@@ -1,4 +1,4 @@
-"""Where labs keep their things on the machine, and how a live one is told from a dead one's rest."""
+"""Where labs keep their things, and how a live one is told from the rest of a dead one."""
 
 import contextlib
 import fcntl

@@ -1,0 +1,134 @@
+"""The driver of docs/howto/write-a-driver.md is what it says: it is loaded, checked and run."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.metadata
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clpcore import api, config, host
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "write-a-driver.md"
+CLUSTER = """
+[cluster]
+name = "Docs"
+platform = "lab"
+[server.node1]
+priority = 1
+interconnect = ["10.5.0.110"]
+[server.node2]
+priority = 2
+interconnect = ["10.5.0.111"]
+"""
+
+
+def block(name: str) -> str:
+    """Give the code of the page that begins with the comment naming *name*."""
+    found: list[str] = re.findall(
+        rf"```\w+\n# {re.escape(name)}\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
+    assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks named {name}"
+    return found[0]
+
+
+class Files:
+    """Ports of a machine that has only files."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def write(self, path: str, text: str) -> None:
+        self.files[path] = text
+
+    def remove(self, path: str) -> None:
+        self.files.pop(path, None)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[host.Registry]:
+    """Install the page's distribution beside ours, as far as finding it goes."""
+    project = tomllib.loads(block("pyproject.toml"))["project"]
+    (tmp_path / "acme_clp_flag.py").write_text(block("acme_clp_flag.py"))
+    info = tmp_path / "acme_clp_flag-0.1.0.dist-info"
+    info.mkdir()
+    info.joinpath("METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    points = project["entry-points"]["clpcore.plugins"]
+    lines = "".join(f"{name} = {module}\n" for name, module in points.items())
+    info.joinpath("entry_points.txt").write_text(f"[clpcore.plugins]\n{lines}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    yield host.load()
+    sys.modules.pop("acme_clp_flag", None)
+
+
+def call(role: api.Role = api.Role.ACTIVE) -> api.Call:
+    return api.Call(
+        event=api.Event.START,
+        role=role,
+        epoch=7,
+        server="node1",
+        home="node1",
+        previous="",
+        group="failover1",
+        resource="flag1",
+    )
+
+
+def test_the_plugin_is_accepted(registry: host.Registry) -> None:
+    assert registry.refused == ()
+    assert registry.owners[api.Kind.RESOURCE, "flag"].distribution == "acme-clp-flag"
+
+
+def test_its_configuration_makes_resource_and_monitor(
+    registry: host.Registry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    (folder / "cluster.toml").write_text(CLUSTER)
+    (folder / "failover1.toml").write_text(block("conf.d/failover1.toml"))
+    loaded = config.load(folder, registry.specs)
+    assert loaded.config is not None, [problem.what for problem in loaded.problems]
+    assert [monitor.name for monitor in loaded.config.monitors] == ["flagw1"]
+    assert loaded.config.monitors[0].target == "flag1"
+
+
+def test_it_goes_up_and_down_as_often_as_asked(registry: host.Registry) -> None:
+    asyncio.run(life(registry))
+
+
+async def life(registry: host.Registry) -> None:
+    ports: Any = Files()
+    flag, monitor = (
+        driver(registry, api.Kind.RESOURCE, "flag"),
+        driver(registry, api.Kind.MONITOR, "flagw"),
+    )
+    assert await flag.probe(call(), ports) is api.Presence.INACTIVE
+    for _ in range(2):
+        await flag.activate(call(), ports)
+        assert await flag.probe(call(), ports) is api.Presence.ACTIVE
+    assert ports.files == {"/run/acme/active": "failover1 on node1, epoch 7\n"}
+    assert (await monitor.observe(call(), ports)).health is api.Health.NORMAL
+    for _ in range(2):
+        await flag.deactivate(call(), ports)
+        assert await flag.probe(call(), ports) is api.Presence.INACTIVE
+    seen = await monitor.observe(call(), ports)
+    assert (seen.health, seen.certain) == (api.Health.ERROR, True)
+
+
+def driver(registry: host.Registry, kind: api.Kind, name: str) -> Any:  # noqa: ANN401 - either kind
+    spec = registry.specs[kind, name]
+    assert spec.make is not None
+    return spec.make(spec.config(path="/run/acme/active"))
