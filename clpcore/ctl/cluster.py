@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.operate import operate
 from clpcore.ctl.parsing import Parser, Verb, verbs
+from clpcore.ctl.status import ask
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -53,6 +54,8 @@ def run(args: Namespace) -> Exit:
             op = {"is": "Verification", "on": args.switch == "on"}
             return operate(args, op, f"Verification mode is {args.switch}")
         case "start":
-            return operate(args, {"is": "ClusterStart"}, "The cluster service starts")
+            me = ask()["server"]
+            done = f"The cluster service runs on {me}, and starts on all others"
+            return operate(args, {"is": "ClusterStart"}, done, joins=me)
         case _:
             return operate(args, {"is": "ClusterStop"}, "The cluster service is stopped")

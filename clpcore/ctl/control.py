@@ -58,7 +58,7 @@ class Connection:
         self._socket.close()
 
     def receive(self) -> list[Reply]:
-        """Give the replies that came, waiting for bytes at most ANSWER_WITHIN.
+        """Give the replies that came; ``wait`` has said that something did.
 
         Raises:
             Lost: the agent ended the connection.
@@ -66,8 +66,6 @@ class Connection:
         """
         try:
             data = self._socket.recv(1 << 20)
-        except TimeoutError:
-            raise _late(self.path) from None
         except OSError:
             data = b""
         if not data:

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from clpcore.ctl.document import Because, Status
 
 _GRACE = 2.0  # seconds beyond the operator's patience, in which the agent itself says "not yet"
+_AGENT_BACK = 30.0  # seconds that an agent may take to start anew
+_LOOK_EVERY = 0.1  # seconds
 # Refusals that do not say how it ended: given up waiting, the server that decided is silent, the
 # leader has changed.
 _NOBODY_KNOWS = {"op12", "op13", "op14"}
 _FOLLOW = "follow it with `clp status --watch`"
 
 
-def operate(args: Namespace, op: Mapping[str, object], done: str, group: str = "") -> Exit:
+def operate(
+    args: Namespace, op: Mapping[str, object], done: str, *, group: str = "", joins: str = ""
+) -> Exit:
     """Ask for *op* and wait for its end.
 
     Args:
@@ -32,6 +36,7 @@ def operate(args: Namespace, op: Mapping[str, object], done: str, group: str = "
         op: a class of ``model.requests`` by its name, as ``is``, and its fields.
         done: what is then so, as a sentence without its full stop.
         group: whose progress is shown; without one, that of everything that is on its way.
+        joins: the server that must then be Online; its agent may start anew meanwhile.
 
     Raises:
         Failure: refused, failed, or not known to have ended in time.
@@ -39,10 +44,9 @@ def operate(args: Namespace, op: Mapping[str, object], done: str, group: str = "
     """
     began = time.monotonic()
     try:
-        reply = _reply(op, args.wait, began, group)
-    except control.Lost as lost:
-        text = f"{lost.text}: whether it was done is unknown"
-        raise Failure(Exit.UNKNOWN, text, "see `clp status`") from None
+        reply = _asked(op, args.wait, group, may_vanish=bool(joins))
+        if joins and args.wait and reply.get("ok"):
+            _until_online(joins, began, args.wait)
     except KeyboardInterrupt:
         text = "interrupted; what was asked for goes on"
         raise Failure(Exit.INTERRUPTED, text, _FOLLOW) from None
@@ -57,9 +61,26 @@ def operate(args: Namespace, op: Mapping[str, object], done: str, group: str = "
     return code
 
 
-def _reply(op: Mapping[str, object], wait: float, began: float, group: str) -> control.Reply:
+def _asked(op: Mapping[str, object], wait: float, group: str, *, may_vanish: bool) -> control.Reply:
+    """Give the reply. *may_vanish*: the agent may start anew before it has answered.
+
+    Raises:
+        Failure: the agent vanished.
+
+    """
+    try:
+        return _reply(op, wait, group)
+    except control.Lost as lost:
+        if may_vanish:
+            return {"ok": True}
+        text = f"{lost.text}: whether it was done is unknown"
+        raise Failure(Exit.UNKNOWN, text, "see `clp status`") from None
+
+
+def _reply(op: Mapping[str, object], wait: float, group: str) -> control.Reply:
     """Ask and wait, drawing meanwhile how far it is if there is a terminal."""
     request = {"do": "ask", "op": op, "wait": int(wait * 1_000)}
+    began = time.monotonic()
     deadline = began + max(wait, control.ANSWER_WITHIN) + _GRACE
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(Line())
@@ -76,6 +97,39 @@ def _reply(op: Mapping[str, object], wait: float, began: float, group: str) -> c
                 for reply in watch.receive():
                     line.draw(f"{now - began:4.1f} s  {progress(reply['status'], group)}")
     return {"ok": False, "pending": True}
+
+
+def _until_online(server: str, began: float, wait: float) -> None:
+    """Wait until *server* is Online, also while no agent answers here for a while.
+
+    Raises:
+        Failure: it was not in time, or the agent stayed away.
+
+    """
+    with Line() as line:
+        heard = began
+        while True:
+            now = time.monotonic()
+            try:
+                state = _state_of(server)
+                heard = now
+            except Failure as failure:
+                if now - heard > _AGENT_BACK:
+                    text = f"{failure.text}: whether {server} is Online is unknown"
+                    raise Failure(Exit.UNKNOWN, text, failure.remedy) from None
+                state = "starts anew"
+            if state == "Online":
+                return
+            if now - began > wait:
+                text = f"{server} is not Online within {wait:g} s; it goes on"
+                raise Failure(Exit.UNKNOWN, text, f"clp why {server}")
+            line.draw(f"{now - began:4.1f} s  {server} {state}")
+            time.sleep(_LOOK_EVERY)
+
+
+def _state_of(server: str) -> str:
+    states = {one["name"]: one["state"] for one in control.ask(do="status")["status"]["servers"]}
+    return str(states[server])
 
 
 def progress(status: Status, group: str) -> str:

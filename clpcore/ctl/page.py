@@ -100,11 +100,12 @@ class _Page:
             yield from self._why(trouble)
 
     def _server(self, server: Server) -> Iterator[str]:
-        here = "*" if server["name"] == self.status["server"] else " "
+        here = server["name"] == self.status["server"]
         heard = server["heard_ms_ago"]
-        silent = server["state"] != "Online" and heard is not None
-        comment = f"last heard {ago(heard or 0)} ago" if silent else ""
-        yield self._head(f"{here}{server['name']}", server["state"], comment)
+        comment = "not heard yet" if heard is None else f"last heard {ago(heard)} ago"
+        if here or server["state"] == "Online":
+            comment = ""
+        yield self._head(f"{'*' if here else ' '}{server['name']}", server["state"], comment)
         for heartbeat in server["heartbeats"]:
             yield self._row(heartbeat["name"], heartbeat["state"], indent=4)
 

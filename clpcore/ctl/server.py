@@ -54,6 +54,6 @@ def run(args: Namespace) -> Exit:
     server = names.server(status, args.server) if args.server else status["server"]
     if args.verb == "start":
         op = {"is": "ServerStart", "server": server, "alone": args.alone}
-        return operate(args, op, f"The cluster service of {server} starts")
+        return operate(args, op, f"The cluster service of {server} runs", joins=server)
     op = {"is": "ServerStop", "server": server}
     return operate(args, op, f"The cluster service of {server} is stopped")

@@ -121,6 +121,14 @@ class Screen:
             assert ready, f"only this came: {self.text[since:]!r}"
             self.text += os.read(self.master, 65_536).decode()
 
+    def pages_within(self, seconds: float) -> int:
+        """Count the pages that are drawn in this time."""
+        since, until = len(self.text), time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self.master], [], [], left)[0]:
+                self.text += os.read(self.master, 65_536).decode()
+        return self.text[since:].count("\x1b[H")
+
     def end(self) -> int:
         """Give the exit code, having read the rest."""
         with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
@@ -157,6 +165,7 @@ def test_the_live_view(told: queue.Queue[Document], status: Document) -> None:
     screen.until(
         lambda text: text.endswith("\x1b[J") and text.rpartition("\x1b[H")[2].count("\n") == 5
     )
+    assert screen.pages_within(0.3) < 5  # a resize is one reason to draw, not one for ever
     screen.process.send_signal(signal.SIGINT)
     assert screen.end() == 0
     last = screen.text.rpartition("\x1b[?25h\x1b[?1049l")[2]
