@@ -7,6 +7,7 @@ They are read as data: importing ``clpcore.messages`` costs more than all the re
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,19 @@ import clpcore
 
 if TYPE_CHECKING:
     from clpcore.ctl.document import Because
+
+
+_REMEDIES = {"en": "remedy", "ja": "remedy_ja"}
+
+
+def language() -> str:
+    """Give the language of sentences: "ja" in a Japanese locale, else "en"; CLP_LANG wins.
+
+    The first of CLP_LANG, LC_ALL, LC_MESSAGES and LANG that is set decides, as in other programs.
+    """
+    names = ("CLP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    return "ja" if locale.startswith("ja") else "en"
 
 
 @functools.cache
@@ -28,12 +42,14 @@ def sentence(because: Because) -> str:
     """Give the sentence; an unknown key is shown as it is, with its arguments."""
     key, args = because["key"], _texts(because)
     raw = " ".join([key, *(f"{name}={value}" for name, value in args.items())])
-    return _filled(_catalogue().get(key, {}).get("en", raw), args, raw)
+    row = _catalogue().get(key, {})
+    return _filled(row.get(language()) or row.get("en", raw), args, raw)
 
 
 def remedy(because: Because) -> str:
     """Give the operator's next step, or an empty text."""
-    text = _catalogue().get(because["key"], {}).get("remedy", "")
+    row = _catalogue().get(because["key"], {})
+    text = row.get(_REMEDIES[language()]) or row.get("remedy", "")
     return _filled(text, _texts(because), text)
 
 

@@ -100,6 +100,11 @@ class Table(Generic[K, V]):
         return self._draft
 
 
+def _ends_the_agent(action: act.Action) -> bool:
+    """Sort what ends the agent behind the answers and letters of the same decision."""
+    return isinstance(action, act.RaiseBoot | act.Left | act.StopSelf)
+
+
 class Turn:
     """The draft of one step."""
 
@@ -250,7 +255,7 @@ class Turn:
         )
         return Decision(
             state=state,
-            actions=tuple(self._actions),
+            actions=tuple(sorted(self._actions, key=_ends_the_agent)),
             because=tuple(self._because),
             wake_at=self.wake_at,
         )

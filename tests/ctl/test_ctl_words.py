@@ -11,14 +11,41 @@ from clpcore.ctl import words
 from clpcore.ctl.document import Because
 
 
+@pytest.fixture(autouse=True)
+def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLP_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("key", messages.entries())
-def test_a_sentence_reads_as_the_catalogue_renders_it(key: str) -> None:
+def test_a_sentence_reads_as_the_catalogue_renders_it(
+    key: str, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLP_LANG", language)
     inner = messages.because("nm1", server="node1")
     args = {name: f"<{name}>" for name in messages.entry(key).arguments}
     because = messages.because(key, **(args | ({"reason": inner} if "reason" in args else {})))
     data = cast("Because", messages.plain(because))
-    assert words.sentence(data) == messages.render(because)
-    assert words.remedy(data) == messages.remedy(because)
+    assert words.sentence(data) == messages.render(because, language)
+    assert words.remedy(data) == messages.remedy(because, language)
+
+
+@pytest.mark.parametrize(
+    ("names", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "ja_JP.UTF-8"}, "ja"),
+        ({"LANG": "ja_JP.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LC_ALL": "C.UTF-8", "CLP_LANG": "ja"}, "ja"),
+    ],
+)
+def test_the_locale_chooses_the_language(
+    names: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    assert words.language() == language
 
 
 def test_an_unknown_sentence_is_shown_as_it_is() -> None:

@@ -77,9 +77,12 @@ def test_an_auditor_that_does_not_look_to_the_end_is_told(pair: Lab) -> None:
 
     keeper = pair.status().keeper
     before = auditors()
-    with pytest.raises(LabError, match="the auditor ended too early, with -9"), pair.audit(_PORT):
-        (pid,) = auditors() - before
-        os.kill(pid, signal.SIGKILL)
+    audit = pair.audit(_PORT)
+    audit.__enter__()
+    (pid,) = auditors() - before
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(LabError, match="the auditor ended too early, with -9"):
+        audit.__exit__(None, None, None)
     assert pair.status().keeper == keeper
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,27 +12,24 @@ import pytest
 from clp_lab import cli
 
 Wait = Callable[..., Any]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., str]
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Run]:
-    """Run `clp lab` in a process of its own, with labs of its own."""
+def lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run `clp lab` with labs of its own; gives standard output, or standard error if it failed."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # short: sockets lie below it
-        code = "import sys; from clp_lab.cli import main; sys.exit(main(sys.argv[1:]))"
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.chdir(tmp_path)
 
-        def run(*words: str, ends: int = 0) -> subprocess.CompletedProcess[str]:
-            done = subprocess.run(
-                [sys.executable, "-c", code, *words],
-                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR": folder},
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=15,
-                check=False,
-            )
-            assert done.returncode == ends, done
-            return done
+        def run(*words: str, ends: int = 0) -> str:
+            capfd.readouterr()
+            code = cli.main(list(words))
+            said = capfd.readouterr()
+            assert code == ends, said
+            return said.err if code else said.out
 
         yield run
         run("down")
@@ -58,48 +54,49 @@ probe_port = 8080
 
 @pytest.mark.netns
 def test_a_whole_session(lab: Run, tmp_path: Path, stand_in: Path, eventually: Wait) -> None:
-    up = lab("up", _file(tmp_path, stand_in), "--capture", "frames.pcap").stdout
+    up = lab("up", _file(tmp_path, stand_in), "--capture", "frames.pcap")
     assert up.startswith("lab up in ")
     assert "node2   10.5.0.111  up" in up
-    conf = Path(json.loads(lab("status", "--json").stdout)["servers"][0]["root"], "etc/clpcore")
+    conf = Path(json.loads(lab("status", "--json"))["servers"][0]["root"], "etc/clpcore")
     assert (conf / "conf.d/cluster.toml").exists()
-    again = lab("up", ends=1).stderr
+    again = lab("up", ends=1)
     assert (
         again
         == "clp lab: the lab 'lab' is up already: 'clp lab down', or 'clp lab --name OTHER up'\n"
     )
-    eventually(lambda: "node1 healthy for" in lab("status").stdout)
-    assert lab("exec", "node1", "--", "sh", "-c", "hostname; exit 3", ends=3).stdout == "node1\n"
-    assert lab("exec", "client", "sh", "-c", "kill -9 $$", ends=137).stdout == ""
-    assert lab("fault", "kill", "node2").stdout.startswith("done at ")
-    assert "off (killed)" in lab("status").stdout
+    eventually(lambda: "node1 healthy for" in lab("status"))
+    assert lab("exec", "node1", "--", "hostname") == "node1\n"
+    lab("exec", "node1", "--", "sh", "-c", "exit 3", ends=3)
+    assert lab("exec", "client", "sh", "-c", "kill -9 $$", ends=137) == ""
+    assert lab("fault", "kill", "node2").startswith("done at ")
+    assert "off (killed)" in lab("status")
     lab("fault", "start", "node2")
     lab("fault", "delay", "node1", "node2", "20ms", "--jitter", "5ms", "--one-way")
     lab("fault", "loss", "node1", "client", "12.5")
-    status = lab("status").stdout
+    status = lab("status")
     assert "path       node1 -> node2: delay 20 ms, jitter 5 ms\n" in status
     assert "path       client -> node1: loss 12.5%\n" in status
     lab("fault", "cut", "node1", "node2")
     lab("fault", "heal")
-    assert "path" not in lab("status").stdout
+    assert "path" not in lab("status")
     lab("fault", "agent-kill", "node1")
-    eventually(lambda: "restarted 1 times" in lab("status").stdout)
-    assert "the agent ended with -9" in lab("logs", "node1").stdout
-    assert lab("down").stdout == "lab down, nothing left\n"
+    eventually(lambda: "restarted 1 times" in lab("status"))
+    assert "the agent ended with -9" in lab("logs", "node1")
+    assert lab("down") == "lab down, nothing left\n"
     assert (tmp_path / "frames.pcap").stat().st_size > 24
-    assert lab("down").stdout == "there is no lab 'lab'\n"
-    assert "no lab answers" in lab("status", ends=3).stderr
+    assert lab("down") == "there is no lab 'lab'\n"
+    assert "no lab answers" in lab("status", ends=3)
 
 
 @pytest.mark.netns
 def test_refusals_are_one_line_each(lab: Run) -> None:
     lab("--name", "other", "up", "--servers", "1")
     try:
-        refused = lab("--name", "other", "fault", "kill", "node7", ends=1).stderr
+        refused = lab("--name", "other", "fault", "kill", "node7", ends=1)
         assert refused == "clp lab: no server 'node7' here: there are node1\n"
-        refused = lab("--name", "other", "logs", "node7", ends=1).stderr
+        refused = lab("--name", "other", "logs", "node7", ends=1)
         assert refused == "clp lab: no server 'node7' here: there are node1\n"
-        refused = lab("--name", "other", "exec", "node7", "true", ends=1).stderr
+        refused = lab("--name", "other", "exec", "node7", "true", ends=1)
         assert refused == "clp lab: no place 'node7' here: there are client, lb, node1\n"
     finally:
         lab("--name", "other", "down")

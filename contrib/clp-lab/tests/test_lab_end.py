@@ -36,6 +36,15 @@ def _pids() -> Iterator[int]:
     yield from (int(path.name) for path in Path("/proc").glob("[0-9]*"))
 
 
+def _is_there(pid: int) -> bool:
+    """Tell whether a process is left; one that is dead and waits for a foreign parent is not."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return False
+    return state != "Z" or int(parent) == os.getpid()
+
+
 class _Traces:
     """Everything of a lab by which a rest of it would be known."""
 
@@ -54,7 +63,7 @@ class _Traces:
 
     def left(self) -> list[str]:
         """What is still there."""
-        rest = [f"process {pid}" for pid in self.pids if Path(f"/proc/{pid}").exists()]
+        rest = [f"process {pid}" for pid in self.pids if _is_there(pid)]
         rest += [
             f"namespace of {pid}"
             for pid in _pids()

@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -123,19 +122,6 @@ def test_the_probe_needs_its_threshold_and_its_interval(
     assert 50_000_000 < backend.since - at < 400_000_000  # two silent probes of 50 ms
     pair.start("node1")
     del listener
-
-
-def test_a_server_that_comes_back_is_found_without_delay(
-    pair: Lab, probed: Probed, eventually: Wait
-) -> None:
-    """The probe's neighbour table must not wait a second for a server that was dead."""
-    probed("node1")
-    pair.kill("node1")
-    eventually(_healthy(pair))
-    pair.start("node1")
-    begin = time.monotonic()
-    probed("node1")
-    assert time.monotonic() - begin < 0.6
 
 
 def test_a_probe_can_be_cut_apart_from_the_clients_way(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import statistics
 import struct
 import sys
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from clp_lab import frames
@@ -31,7 +34,7 @@ def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("pair").heal()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def echoes(pair: Lab, stand_in: Path, eventually: Wait) -> Echoes:
     """Send numbered datagrams from node1 to node2; gives (number, milliseconds) as they return."""
 
@@ -54,6 +57,24 @@ def test_the_switch_adds_less_than_a_third_of_a_millisecond(
     times = [took for _, took in echoes(100, lab=lab)]
     assert len(times) == 100
     assert statistics.median(times) < 0.6  # 0.1 of it is the asking process's own sleep
+
+
+def test_the_switch_runs_before_ordinary_processes(pair: Lab) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    switch = pair.status().pids["switch"]
+    first = os.sched_getscheduler(switch) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    assert first or os.getpriority(os.PRIO_PROCESS, switch) < 0
+
+
+def test_a_server_that_is_off_has_an_address_already(make_lab: MakeLab, eventually: Wait) -> None:
+    """Unanswered, its neighbours would ask once a second, and see its start that much later."""
+    off = attrs.evolve(servers(1)[0], start=False)
+    lab = make_lab(servers=(off,))
+    send = "import socket; socket.socket(2, 2).sendto(b'x', ('10.5.0.110', 9000))"
+    lab.client.run([sys.executable, "-c", send])
+    ask = ["ip", "neigh", "show", "10.5.0.110"]
+    eventually(lambda: "lladdr 02:00:0a:05:00:6e" in lab.client.run(ask).stdout)
 
 
 def test_no_namespace_has_a_route_or_a_device_out_of_the_machine(pair: Lab) -> None:
@@ -193,8 +214,9 @@ time.sleep(60)
 """
 
 
-def test_a_killed_server_says_no_last_word(
-    make_lab: MakeLab, eventually: Wait, tmp_path: Path
+@pytest.mark.parametrize("end", ["kill", "poweroff"])
+def test_a_server_without_power_says_no_last_word(
+    make_lab: MakeLab, eventually: Wait, tmp_path: Path, end: str
 ) -> None:
     capture, said = tmp_path / "frames.pcap", tmp_path / "said"
     lab = make_lab(capture=str(capture))
@@ -203,11 +225,22 @@ def test_a_killed_server_says_no_last_word(
         stdio = (out.fileno(),) * 3
         with lab.server("node2").start([sys.executable, "-c", _CONVERSATION], stdio=stdio):
             eventually(lambda: "hello" in said.read_text())
-            lab.kill("node1")
+            if end == "kill":
+                lab.kill("node1")
+            else:
+                _cut_power(lab)
+                eventually(lambda: lab.status().server("node1").power == "off")
             lab.start("node1")
     from_node1 = [frame for frame in _read_capture(capture, eventually) if _is_from(frame, 110)]
     assert any(b"hello" in frame for frame in from_node1)
     assert not [frame for frame in from_node1 if frame[47] & (frames.FIN | frames.RST)]
+
+
+def _cut_power(lab: Lab) -> None:
+    """Do as the agent's power port does."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(lab.server("node1").root / "run/power"))
+        sock.sendall(b"poweroff")
 
 
 def _listens(lab: Lab, name: str) -> bool:

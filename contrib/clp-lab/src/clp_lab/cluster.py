@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -60,14 +61,13 @@ class Cluster:
         return Place(life=life, wiring=wiring, board=self.board, network=self.network)
 
     def _life(self, name: str) -> initd.Life:
-        inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         slots = {**self.slots, CLIENT: len(self.slots), BALANCER: len(self.slots) + 1}
         life = initd.Life(
             name=name,
             slot=slots[name],
             root=None,
             program=self._probe if name == BALANCER else None,
-            environment=inherited,
+            environment=_inherited(),
             log=self.folder / "log" / f"{name}.log",
             stop_ms=self.plan.stop,
         )
@@ -143,6 +143,13 @@ class Cluster:
                 return
             time.sleep(_REAP_STEP_S)
         raise LabError(f"{place.name} does not end: process {place.pid} hangs in the kernel")
+
+
+def _inherited() -> dict[str, str]:
+    """Give the caller's environment, with `clp` and this Python found first."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    path = inherited.get("PATH", os.defpath)
+    return {**inherited, "PATH": f"{Path(sys.executable).parent}:{path}"}
 
 
 def _wirings(plan: Plan) -> dict[str, Wiring]:

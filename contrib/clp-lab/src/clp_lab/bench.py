@@ -1,0 +1,158 @@
+"""`make bench`: the numbers, measured here, in the shape of the peers' tables."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from clp_lab import measures
+from clp_lab.errors import LabError
+from clp_lab.measures import Sample
+from clp_lab.rig import PROBE_MS, THRESHOLD, Times
+
+TIMEOUTS = (3_000, 1_000, 500, 250)
+_KILL = (
+    ("first answer", "first answer"),
+    ("detected", "detected"),
+    ("decided", "decided"),
+    ("activated", "activated"),
+    ("application's own start", "application"),
+    ("own overhead", "own overhead"),
+    ("through the frontend", "frontend"),
+    ("routed (probe)", "routed"),
+)
+_PARTS = ("kill", "application", "move", "status", "rest", "lateness", "burn", "step")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 when something could not be measured."""
+    given = _parser().parse_args(argv)
+    print(_heading())
+    failed = False
+    for part in given.only or _PARTS:
+        try:
+            _MEASURES[part](given)
+        except LabError as error:
+            failed = True
+            print(f"\nNOT MEASURED: {part}: {error}", flush=True)
+    return int(failed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description="Measure the cluster on this machine; quarter of an hour."
+    )
+    parser.add_argument("--runs", type=int, default=20, help="of everything that is timed (20)")
+    parser.add_argument("--seconds", type=int, default=180, help="of burning, each timeout (180)")
+    parser.add_argument("--only", nargs="+", choices=_PARTS, help="some of the parts")
+    return parser
+
+
+def _heading() -> str:
+    cores = os.cpu_count()
+    moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    return (
+        f"Measured {moment} UTC, kernel {platform.release()}, {cores} cores, "
+        f"CPython {platform.python_version()}.\nThe client asks every 5 ms. Server kill = SIGKILL "
+        "of PID 1 and its switch port down in the same\nmoment. The load balancer probes every "
+        f"{PROBE_MS} ms, threshold {THRESHOLD}. Milliseconds, median / max."
+    )
+
+
+def _cell(sample: Sample, name: str) -> str:
+    median, largest = sample.column(name)
+    return f"{median:.0f} / {largest:.0f}"
+
+
+def _row(*cells: str) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def _table(title: str, columns: Sequence[str]) -> None:
+    print(f"\n{title}\n")
+    _row(*columns)
+    _row(*["---"] * len(columns))
+
+
+def _kill(given: argparse.Namespace) -> None:
+    _table(
+        f"Server kill, {given.runs} runs each. First answer: of the other server, asked directly. "
+        "Own overhead: from\ndetected to that answer; the application's own start is in it and "
+        "shown apart.",
+        ("heartbeat timeout", *(title for title, _ in _KILL)),
+    )
+    for timeout in TIMEOUTS:
+        sample = measures.server_kill(Times(timeout=timeout), given.runs)
+        _row(str(timeout), *(_cell(sample, name) for _, name in _KILL))
+
+
+def _application(given: argparse.Namespace) -> None:
+    sample = measures.application_kill(given.runs)
+    _table(f"Application kill, {given.runs} runs.", sample.names)
+    _row(*(_cell(sample, name) for name in sample.names))
+
+
+def _move(given: argparse.Namespace) -> None:
+    sample = measures.planned_move(given.runs)
+    _table(f"Planned move, {given.runs} runs.", sample.names)
+    _row(*(_cell(sample, name) for name in sample.names))
+
+
+def _status(given: argparse.Namespace) -> None:
+    sample = measures.status_command(given.runs)
+    _table(f"Status command, {given.runs} runs.", sample.names)
+    _row(*(_cell(sample, name) for name in sample.names))
+
+
+def _rest(_given: argparse.Namespace) -> None:
+    _table(
+        "At rest, 30 s, heartbeat 200 ms: agent, template and workers together.",
+        ("server", "PSS, MiB", "CPU, % of a core", "processes"),
+    )
+    for each in measures.at_rest(30):
+        _row(
+            f"{each.server} ({each.role})",
+            f"{each.pss_mib:.1f}",
+            f"{each.cpu_percent:.2f}",
+            str(each.processes),
+        )
+
+
+def _lateness(_given: argparse.Namespace) -> None:
+    _table(
+        "Largest lateness of a 100 ms heartbeat in 30 s while a driver blocks and both cores burn.",
+        ("server", "ms"),
+    )
+    for server, worst in measures.lateness(30).items():
+        _row(server, f"{worst:.1f}")
+
+
+def _burn(given: argparse.Namespace) -> None:
+    _table(
+        f"False failovers while both cores burn, {given.seconds} s at each timeout.",
+        ("heartbeat timeout", "servers taken for silent"),
+    )
+    for timeout in TIMEOUTS:
+        _row(str(timeout), str(measures.false_failovers(Times(timeout=timeout), given.seconds)))
+
+
+def _step(_given: argparse.Namespace) -> None:
+    print("\n`step` at 32 servers x 512 groups.\n")
+    print(measures.step_times().rstrip(), flush=True)
+
+
+_MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "kill": _kill,
+    "application": _application,
+    "move": _move,
+    "status": _status,
+    "rest": _rest,
+    "lateness": _lateness,
+    "burn": _burn,
+    "step": _step,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
