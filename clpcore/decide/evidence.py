@@ -52,7 +52,7 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
     if turn.me not in turn.config.homes[group]:
         return messages.because("rc541", server=turn.me, group=group)
     if not current(turn, group):
-        return messages.because("rc542", server=turn.me, group=group)
+        return why_not_current(turn, group)
     for name in turn.config.group_by_name[group].by_name:
         resource = turn.resources[group, name]
         if resource.stuck:
@@ -62,3 +62,14 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
         if not holds(turn, group) and resource.presence is not Presence.INACTIVE:
             return messages.because("rc545", server=turn.me, resource=name)
     return None
+
+
+def why_not_current(turn: Turn, group: str) -> Because:
+    """Name the silent server that may have newer ownership; otherwise it is a matter of moments."""
+    record = turn.records[group]
+    for name in record.cohort if turn.me in record.cohort else ():
+        if name == turn.me or turn.peers[name].up:
+            continue
+        if turn.peers[name].told.get(group) != record.version:
+            return messages.because("rc531", group=group, server=name)
+    return messages.because("rc542", server=turn.me, group=group)

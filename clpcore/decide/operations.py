@@ -117,7 +117,7 @@ def _answers_later(request: Request) -> bool:
     return isinstance(request.op, ServerStop | ClusterStop)
 
 
-def _begin(turn: Turn, request: Request) -> Because | None:
+def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901 - one line each
     match request.op:
         case GroupStart(group=group, server=server):
             return _start(turn, request, group, server)

@@ -7,7 +7,7 @@ from clpcore.decide import evidence, holding
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
-from clpcore.model.peer import Nominate, StopGroup
+from clpcore.model.peer import GroupReport, Nominate, StopGroup
 from clpcore.model.reasons import Because
 from clpcore.model.state import Goal, Nomination
 from clpcore.model.states import Automatic, Event, Phase, Shown
@@ -21,21 +21,31 @@ def choose(
     turn: Turn, group: str, *, without: tuple[str, ...] = (), only: tuple[str, ...] = ()
 ) -> tuple[str, Because]:
     """Give the best server for *group* and why; "" and why nobody, when there is none."""
-    refusals: list[str] = []
+    refusals: list[Because] = []
     for name in turn.config.homes[group]:
         if name in without or (only and name not in only):
             continue
         refusal = refusal_of(turn, group, name)
         if refusal is None:
             return name, _why(name, refusals)
-        refusals.append(messages.render(refusal))
-    return "", messages.because("rc565", reasons="; ".join(refusals) or "no other server")
+        refusals.append(refusal)
+    if not refusals:
+        return "", messages.because("rc567", group=group)
+    return "", messages.because("rc565", refusals=_together(refusals))
 
 
-def _why(name: str, refusals: list[str]) -> Because:
+def _why(name: str, refusals: list[Because]) -> Because:
     if refusals:
-        return messages.because("rc561", server=name, refusals="; ".join(refusals))
+        return messages.because("rc561", server=name, refusals=_together(refusals))
     return messages.because("rc560", server=name)
+
+
+def _together(sentences: list[Because]) -> Because:
+    """Give several sentences as one."""
+    *others, last = sentences
+    for sentence in reversed(others):
+        last = messages.because("rc566", first=sentence, rest=last)
+    return last
 
 
 def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
@@ -152,12 +162,14 @@ def _better_one_is_coming(turn: Turn, group: Group, event: Event) -> Because | N
     if event is not Event.START:
         return None
     for name in turn.config.homes[group.name]:
-        if refusal_of(turn, group.name, name) is None:
+        refusal = refusal_of(turn, group.name, name)
+        if refusal is None:
             return None
         until = turn.since + _readiness(turn, group.name, name)
         if turn.now < until:
             turn.wake(until)
-            return messages.because("rc563", group=group.name, server=name)
+            mine = name == turn.me
+            return refusal if mine else messages.because("rc563", group=group.name, server=name)
     return None
 
 
@@ -169,7 +181,13 @@ def _readiness(turn: Turn, group: str, name: str) -> int:
     if peer.up and peer.phase is Phase.STARTING:
         return turn.config.startup_wait
     report = peer.groups.get(group)
-    return PATIENCE_MS if peer.member and (report is None or not report.current) else 0
+    ready = report is not None and report.current and not _from_before_it_joined(report)
+    return PATIENCE_MS if peer.member and not ready else 0
+
+
+def _from_before_it_joined(report: GroupReport) -> bool:
+    """Tell whether a heartbeat said "online" before the report could."""
+    return report.refuses is not None and report.refuses.key == "rc540"
 
 
 def _still_good(turn: Turn, group: str, standing: Nomination, record: Record) -> bool:

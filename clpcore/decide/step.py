@@ -69,7 +69,7 @@ def take(turn: Turn, taken: given.Input) -> None:
             endings.leave(turn, stay=False, cluster=False)
 
 
-def take_letter(turn: Turn, sender: str, letter: Letter) -> None:
+def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901 - one line each
     """Write down what another server says, or answer it."""
     match letter:
         case Challenge():

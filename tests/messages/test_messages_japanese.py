@@ -12,6 +12,7 @@ from clpcore import messages
 _JAPANESE = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]")  # kana and kanji
 _HALF_WIDTH_KATAKANA = re.compile(r"[\uff61-\uff9f]")
 
+_JOINS_OTHERS = {"rc566"}  # has no words of its own
 _every_sentence = pytest.mark.parametrize("key", messages.entries())
 _every_remedy = pytest.mark.parametrize(
     "key", [key for key, entry in messages.entries().items() if entry.remedy["en"]]
@@ -25,7 +26,7 @@ def _placeholders(text: str) -> list[str]:
 @_every_sentence
 def test_a_sentence_is_written_in_japanese(key: str) -> None:
     text = messages.entry(key).text["ja"]
-    assert _JAPANESE.search(text)  # what has no `ja` is shown in English, which has none
+    assert key in _JOINS_OTHERS or _JAPANESE.search(text)  # what has no `ja` is shown in English, which has none
     assert not _HALF_WIDTH_KATAKANA.search(text)
 
 
