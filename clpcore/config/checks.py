@@ -63,7 +63,7 @@ def _warn_of_takeover(reading: Reading, config: ClusterConfig) -> None:
 def _check_azure(reading: Reading, config: ClusterConfig) -> None:
     timeout = config.heartbeat_timeout
     timing = ("cluster", "heartbeat_timeout")
-    if timeout <= _FREEZE and not reading.is_wrong(timing):
+    if timeout <= _FREEZE:
         what = (
             f"Azure may pause a machine for up to {duration(_FREEZE)} during maintenance; with a "
             f"heartbeat_timeout of {duration(timeout)} a paused server counts as down."

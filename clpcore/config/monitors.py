@@ -171,7 +171,7 @@ def _with_settings_of(given: Given, target: Resource | None) -> Given:
     return attrs.evolve(
         given,
         common={**common, **given.common},
-        per_server={server: values for server, values in merged.items() if values},
+        per_server=merged,
         origin=("group", target.group, "resource", target.name),
     )
 
@@ -182,8 +182,8 @@ def _recovery_target(
     said: str | None = given.core.get("recovery_target")
     if said is None:
         return target.name if target else ""
-    known = {group.name, *group.by_name} if group else {said}
-    if group and said not in known:
+    if group and said not in {group.name, *group.by_name}:  # no group: that is told already
         what = f"{said} is neither {group.name} nor one of its resources."
-        reading.error((*given.path, "recovery_target"), what, meant(said, known))
+        remedy = meant(said, (group.name, *group.by_name))
+        reading.error((*given.path, "recovery_target"), what, remedy)
     return said

@@ -39,7 +39,7 @@ def make(reading: Reading, groups: Iterable[Group]) -> dict[str, Made]:
         for resource in group.resources
         for type_ in _types(reading, resource)
     ]
-    said = {name for _, name in wanted if name}
+    said = {name for _, name in wanted}
     named: dict[str, Made] = {}
     for made, name in wanted:
         chosen = name or _number(made.type, said | named.keys())

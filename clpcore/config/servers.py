@@ -124,7 +124,7 @@ def heartbeats(reading: Reading, servers: tuple[Server, ...]) -> tuple[Heartbeat
 
 
 def _made(reading: Reading, paths: int) -> tuple[Heartbeat, ...]:
-    if paths and reading.types.find(Kind.HEARTBEAT, _BUILT_IN) is None:
+    if reading.types.find(Kind.HEARTBEAT, _BUILT_IN) is None:
         what, remedy = reading.types.why_not(Kind.HEARTBEAT, _BUILT_IN)
         reading.error(("heartbeat",), f"Every interconnect gets a {_BUILT_IN}. {what}", remedy)
     return tuple(

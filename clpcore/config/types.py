@@ -46,7 +46,7 @@ class Types:
         defects = {key: listed(settings.defects(spec)) for key, spec in specs.items()}
         return cls(
             specs={key: spec for key, spec in specs.items() if not defects[key]},
-            defective={key: defect for key, defect in defects.items() if defect},
+            defective=defects,
             refused=tuple(refused),
         )
 

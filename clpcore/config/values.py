@@ -22,7 +22,7 @@ class Wrong(Exception):
     """The value cannot be taken; *index* tells which element of a list is meant."""
 
     def __init__(self, what: str, remedy: str, index: int | None = None) -> None:
-        super().__init__(what)
+        super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
         self.index = index
@@ -82,7 +82,7 @@ def can_express(wanted: Any) -> bool:
         return can_express(inner)
     if element := _element(wanted):
         return can_express(element)
-    return isinstance(wanted, type) and issubclass(wanted, enum.Enum)
+    return isinstance(wanted, type) and issubclass(wanted, enum.Enum)  # an alias is no type
 
 
 def is_number(wanted: Any) -> bool:

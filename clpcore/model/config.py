@@ -153,7 +153,9 @@ class ClusterConfig:
     The scalar fields are the keys of ``[cluster]``.
     """
 
-    name: str = setting("Name of the cluster, unique where witnesses are shared.")
+    name: str = setting(
+        "Name of the cluster, unique where witnesses are shared.", example='"Cluster1"'
+    )
     platform: Platform = setting(
         "Where it runs: drivers that make no sense there are refused.",
         default=Platform.AZURE,

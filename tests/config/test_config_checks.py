@@ -17,19 +17,20 @@ Good = Callable[[str], ClusterConfig]
 Load = Callable[[str], config.Loaded]
 Specs = dict[tuple[Kind, str], DriverSpec]
 
-_CLUSTER = """
+_NODE2 = """[server.node2]
+priority = 2
+interconnect = ["10.5.0.111"]"""
+_CLUSTER = f"""
 [cluster]
 name = "Cluster1"
-{}
+{{}}
 [server.node1]
 priority = 1
 interconnect = ["10.5.0.110"]
-[server.node2]
-priority = 2
-interconnect = ["10.5.0.111"]
+{_NODE2}
 [group.g1.resource.app1]
 type = "app"
-{}
+{{}}
 """
 
 
@@ -103,6 +104,18 @@ def test_so_is_waiting_when_nothing_can_prove_a_stop(load_only: Load, line: str)
     assert problem.severity is Severity.WARNING
     assert problem.key == "cluster.unproven_takeover"
     assert "its groups wait until it is back or an operator says that it is stopped" in problem.what
+
+
+def test_nobody_waits_where_there_is_nobody_or_nothing(load_only: Load) -> None:
+    (problem,) = load_only(_CLUSTER.format("", "").replace(_NODE2, "")).problems
+    assert "one server" in problem.what
+    assert load_only(_CLUSTER.partition("[group")[0].format("")).problems == ()
+
+
+def test_an_unknown_type_is_no_more_than_that_on_azure(load_only: Load) -> None:
+    text = _CLUSTER.format("", "[group.g1.resource.x]\ntype = 'xxx'")
+    (said,) = [each for each in _said(load_only(text)) if each.startswith("error")]
+    assert "No plugin here brings a resource of type xxx." in said
 
 
 def _port(n: int, port: int, more: str = "") -> str:

@@ -61,6 +61,9 @@ def test_a_key_that_is_not_there_has_the_place_of_its_table(tmp_path: Path) -> N
     assert place
     assert (place.line, place.column, place.width) == (2, 4, 1)
     assert document.place(("other",)) is None
+    inline = _document(tmp_path, a="key = {y = 1}").place(("key", "missing"), of_value=True)
+    assert inline
+    assert (inline.column, inline.width) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,7 @@ def test_a_key_that_is_not_there_has_the_place_of_its_table(tmp_path: Path) -> N
         ("x = {y = 1}", "x.y = 2", "x.y", (1, 1)),
         ("[x]\n[x.y]", "[x]\ny = 3", "x.y", (2, 2)),
         ("[[x]]", "[[x]]", "x", (1, 1)),
+        ("x = 1", "[x]\ny = 2", "x", (1, 1)),
     ],
 )
 def test_a_key_given_twice_names_both_places(

@@ -217,6 +217,7 @@ def test_a_list_in_the_file_replaces_the_order_by_type(good: Good) -> None:
     ("first", "second", "said"),
     [
         ("['ap2']", "[]", "There is no resource ap2 in this group. Did you mean app2?"),
+        ("['app11']", "[]", "There is no resource app11 in this group. Did you mean app2?"),
         ("['app1']", "[]", "app1 cannot depend on itself."),
         (
             "['app2']",
@@ -240,6 +241,26 @@ def test_a_cycle_that_an_order_by_type_closes_says_where_to_open_it(complaints: 
     cycle, warning = complaints(text)
     assert "port1 depends by type: give it a depends_on of its own." in cycle
     assert "Clients reach port1 before app1 is active" in warning
+    port, app = _PAIR.split("[group.g1.resource.port1]")[::-1]
+    cycle, _ = complaints(f"[group.g1.resource.port1]{port}{app}depends_on = ['port1']")
+    assert cycle.startswith("group.g1.resource.app1.depends_on: ")  # where it can be opened
+
+
+def test_all_others_are_never_itself(good: Good, specs: Specs) -> None:
+    app = specs[Kind.RESOURCE, "app"]
+    specs[Kind.RESOURCE, "app"] = attrs.evolve(app, activates_after=("*",))
+    assert _resource(good(_PAIR), "app1").depends_on == ()
+
+
+def test_an_address_may_follow_an_address_and_a_type_its_own_rule(
+    complaints: Complaints, good: Good, specs: Specs
+) -> None:
+    text = _PAIR + "depends_on = ['ip1']\n[group.g1.resource.ip1]\ntype = 'address'\nip = 'x'"
+    assert complaints(text) == []
+    app = specs[Kind.RESOURCE, "app"]
+    specs[Kind.RESOURCE, "app"] = attrs.evolve(app, activates_after=("address",))
+    assert complaints(text) == []
+    assert _resource(good(text), "app1").depends_on == ("ip1",)
 
 
 def test_an_address_before_the_application_is_a_risk_that_is_told(

@@ -50,6 +50,7 @@ def test_a_table_of_a_later_version_is_no_silent_promise(
             "failback = 'auto'",
             "failback stands above all tables. failback is a key of [group.NAME].",
         ),
+        ("[server.node1]\nqqq = 1", "has no key qqq. Known here: interconnect, priority, zone."),
         ("[cluster]\nnmae = 'x'", "cluster.nmae: [cluster] has no key nmae. Did you mean name?"),
         (
             "[cluster]\ninterval = 3",
@@ -71,6 +72,11 @@ def test_a_table_of_a_later_version_is_no_silent_promise(
 )
 def test_what_does_not_belong_says_what_would(complaints: Complaints, text: str, said: str) -> None:
     assert any(said in each for each in complaints(text)), complaints(text)
+
+
+def test_a_table_is_no_value_to_show(load: Load) -> None:
+    (problem,) = [each for each in load("[fencing.f1]").problems if each.key == "fencing"]
+    assert problem.value == ""
 
 
 def test_a_missing_key_is_named_with_its_meaning(load_only: Load) -> None:

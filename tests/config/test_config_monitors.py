@@ -107,6 +107,7 @@ def test_what_the_monitors_own_table_says_wins_on_every_server(good: Good) -> No
         ("[monitor.w]\ntype = 'portw'\ntarget = 'app1'", "app1 is of type app; portw watches"),
         ("[monitor.w]\ntype = 'portw'\ntarget = 'prt1'", "no resource prt1. Did you mean port1?"),
         ("[monitor.w]\ntype = 'look'\ntarget = 'app1'\ngroup = 'g2'", "There is no group g2."),
+        ("[monitor.w]\ntype = 'lok'\ntarget = 'port1'", "brings a monitor of type lok. Did you"),
         ("[monitor.w]\ntype = 'look'", "target is missing. Name what it watches: look watches a"),
     ],
 )  # fmt: skip

@@ -33,13 +33,13 @@ def _spec(
 class _Toy:
     port: int = setting("Where it listens.", example="80")
     wait: int = setting("How long.", default=1_500, unit="ms")
-    where: tuple[int, ...] = setting("Converted.", default=(), converter=sorted)
+    where: tuple[int, ...] = setting("Converted.", default=(), converter=tuple)
     odd: Any = setting("Anything that its converter takes.", default="", converter=str.upper)
     inner: int = attrs.field(default=7)
 
 
 def test_the_worker_gets_the_drivers_own_class() -> None:
-    toy = config.structure(_spec(_Toy), {"port": 80, "wait": "2 s", "where": [2, 1], "odd": "x"})
+    toy = config.structure(_spec(_Toy), {"port": 80, "wait": "2 s", "where": [1, 2], "odd": "x"})
     assert toy == _Toy(port=80, wait=2_000, where=(1, 2), odd="X")
 
 
@@ -50,6 +50,11 @@ def test_all_that_is_wrong_is_in_one_error() -> None:
         'toy.port: port is missing. toy.wait: "soon" is not a duration. '
         "toy.prot: toy has no setting prot. toy.inner: toy has no setting inner."
     )
+
+
+def test_a_converter_gets_what_files_can_express_already_checked() -> None:
+    with pytest.raises(config.BadSettings, match="12 is not a list"):
+        config.structure(_spec(_Toy), {"port": 80, "where": 12})
 
 
 def test_validate_sees_the_settings_once_each_is_good() -> None:
@@ -81,8 +86,14 @@ def test_a_plugin_that_raises_is_told_and_ends_nothing() -> None:
 class _Odd:
     bare: int
     start: list[str] = setting("Files have no lists of that type.", default=())
+    stop: complex = setting("Nor such numbers.", default=0j)
+    pair: tuple[int, int] = setting("Nor pairs.", default=(0, 0))
     depends_on: str = setting("Taken by the core.", default="")
     loud: str = setting("No number.", default="", low=1)
+    quiet: str | None = setting("No number either.", default=None, high=1)
+    maybe: int | None = setting("A number, or none.", default=None, low=1)
+    kept: int = attrs.field(default=0)
+    made: int = attrs.field(init=False)
     share: float = setting("A number.", default=1, low=1)
     ports: tuple[int, ...] = setting("Numbers.", default=(), high=9)
 
@@ -97,7 +108,10 @@ def test_a_type_that_cannot_be_configured_says_all_its_defects() -> None:
         "its mandatory field bare is not made with setting()",
         "its setting depends_on has the name of a key of the core",
         "files cannot express the type of its setting start",
+        "files cannot express the type of its setting stop",
+        "files cannot express the type of its setting pair",
         "its setting loud has limits but is no number",
+        "its setting quiet has limits but is no number",
         "its default retry is no key of a resource",
     ]
     assert list(settings.defects(_spec(int))) == ["its class int is not an attrs class"]
