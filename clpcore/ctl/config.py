@@ -37,11 +37,15 @@ def run(args: Namespace) -> Exit:
     from clpcore import config, host
     from clpcore.runtime.places import whereabouts
 
-    registry = host.load()
-    folder = args.folder or whereabouts(os.environ).root.conf
-    loaded = config.load(folder, registry.specs, registry.refused)
+    registry, where = host.load(), whereabouts(os.environ)
+    loaded = config.load(args.folder or where.root.conf, registry.specs, registry.refused)
+    problems = loaded.problems
+    if loaded.config and not args.folder and where.server in loaded.config.server_by_name:
+        problems += config.check_here(
+            loaded.config, registry.specs, scripts=where.root.scripts, server=where.server
+        )
     if args.json:
-        print(json.dumps(config.as_json(loaded.problems, loaded.config)))
+        print(json.dumps(config.as_json(problems, loaded.config)))
     else:
-        print(config.render(loaded.problems, loaded.config), end="")
+        print(config.render(problems, loaded.config), end="")
     return Exit.DONE if loaded.config else Exit.BAD_CONFIG

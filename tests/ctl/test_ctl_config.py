@@ -91,3 +91,50 @@ def test_for_machines(clp: Clp, conf: Path) -> None:
     told = json.loads(out)
     assert (code, told["usable"]) == (Exit.BAD_CONFIG, False)
     assert told["problems"][0]["line"] == 10
+
+
+_SCRIPTED = """
+[group.failover1.resource.app1]
+type = "app"
+"""
+
+
+def _app() -> api.DriverSpec:
+    @attrs.frozen(kw_only=True)
+    class Settings:
+        start: str = api.setting("The script.", unit="script", default="start.sh")
+
+    return api.DriverSpec(
+        kind=api.Kind.RESOURCE,
+        name="app",
+        api=api.API,
+        summary="",
+        config=Settings,
+        make=lambda _settings: _Untouched(),
+    )
+
+
+class _Untouched:
+    """A driver that a check never calls."""
+
+    async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
+        raise AssertionError
+
+    async def activate(self, call: api.Call, ports: api.Ports) -> None:
+        raise AssertionError
+
+    async def deactivate(self, call: api.Call, ports: api.Ports) -> None:
+        raise AssertionError
+
+
+def test_on_a_server_of_the_cluster_its_scripts_are_looked_for(
+    clp: Clp, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = dict(host.load().specs)
+    registry = host.Registry(specs={**known, (api.Kind.RESOURCE, "app"): _app()})
+    monkeypatch.setattr(host, "load", lambda: registry)
+    (conf / "cluster.toml").write_text(_GOOD + _SCRIPTED)
+    monkeypatch.setenv("CLP_SERVER", "node1")
+    assert "start.sh" in clp("config check")[0]
+    monkeypatch.setenv("CLP_SERVER", "elsewhere")
+    assert "start.sh" not in clp("config check")[0]
