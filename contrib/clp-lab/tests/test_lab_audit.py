@@ -148,8 +148,15 @@ def test_the_auditor_looks_without_a_break_while_every_core_burns(
         pair.burn("node1", 1.0, processes=4)
         eventually(lambda: audit.record().samples > 60)
     record = audit.record()
-    assert record.largest_gap < 40_000_000
+    assert record.largest_gap < 250_000_000
     assert record.changes == ()
+
+
+@pytest.mark.netns
+def test_a_look_is_cheap(pair: Lab) -> None:
+    """With the machine's own table of connections one look would take the kernel milliseconds."""
+    entries = pair.server("node1").run(["cat", "/proc/sys/net/ipv4/tcp_ehash_entries"]).stdout
+    assert int(entries) == 256
 
 
 @pytest.mark.netns

@@ -74,11 +74,11 @@ def test_a_whole_session(lab: Run, tmp_path: Path, stand_in: Path, eventually: W
     lab("fault", "delay", "node1", "node2", "20ms", "--jitter", "5ms", "--one-way")
     lab("fault", "loss", "node1", "client", "12.5")
     status = lab("status")
-    assert "path       node1 -> node2: delay 20 ms, jitter 5 ms\n" in status
-    assert "path       client -> node1: loss 12.5%\n" in status
+    assert "way        node1 -> node2: delay 20 ms, jitter 5 ms\n" in status
+    assert "way        client -> node1: loss 12.5%\n" in status
     lab("fault", "cut", "node1", "node2")
     lab("fault", "heal")
-    assert "path" not in lab("status")
+    assert "way " not in lab("status")
     lab("fault", "agent-kill", "node1")
     eventually(lambda: "restarted 1 times" in lab("status"))
     assert "the agent ended with -9" in lab("logs", "node1")

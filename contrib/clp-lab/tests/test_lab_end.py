@@ -36,13 +36,16 @@ def _pids() -> Iterator[int]:
     yield from (int(path.name) for path in Path("/proc").glob("[0-9]*"))
 
 
-def _is_there(pid: int) -> bool:
-    """Tell whether a process is left; one that is dead and waits for a foreign parent is not."""
+def _began(pid: int) -> int | None:
+    """When a process began, in clock ticks since the machine did; None when it is gone.
+
+    One that is dead and waits for a foreign parent is gone.
+    """
     try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return state != "Z" or int(parent) == os.getpid()
+        return None
+    return None if words[0] == "Z" and int(words[1]) != os.getpid() else int(words[19])
 
 
 class _Traces:
@@ -55,19 +58,25 @@ class _Traces:
         self.folder = lab.folder
         self.keeper = status.keeper
         self.guard = status.pids["guard"]
-        found = {name for pid in roots for name in _namespaces(pid).values()} - own
-        self.namespaces = found
-        self.pids = {pid for pid in _pids() if found & set(_namespaces(pid).values())}
-        self.pids |= {*roots}
+        self.namespaces = {name for pid in roots for name in _namespaces(pid).values()} - own
+        inside = (pid for pid in _pids() if self.namespaces & set(_namespaces(pid).values()))
+        self.began = {pid: _began(pid) for pid in {*roots, *inside}}
         self.mounts = Path("/proc/self/mountinfo").read_text()
 
     def left(self) -> list[str]:
-        """What is still there."""
-        rest = [f"process {pid}" for pid in self.pids if _is_there(pid)]
+        """What is still there.
+
+        Another lab on this machine may get the numbers of what ended: a process is known by its
+        begin, and a namespace counts while a process that is older than this object is in it.
+        """
+        newest = max(began for began in self.began.values() if began is not None)
+        rest = [
+            f"process {pid}" for pid, began in self.began.items() if began and _began(pid) == began
+        ]
         rest += [
             f"namespace of {pid}"
             for pid in _pids()
-            if self.namespaces & set(_namespaces(pid).values())
+            if self.namespaces & set(_namespaces(pid).values()) and (_began(pid) or 0) <= newest
         ]
         rest += [str(self.folder)] if self.folder.exists() else []
         if Path("/proc/self/mountinfo").read_text() != self.mounts:
@@ -84,7 +93,7 @@ def busy(make_lab: MakeLab, eventually: Wait, tmp_path: Path) -> Iterator[tuple[
         command = lab.server("node1").start(["sleep", "1000"], stdio=(null.fileno(),) * 3)
         stack.enter_context(command)
         lab.burn("node2", 30, 1)
-        eventually(lambda: len(_Traces(lab).pids) == 13)
+        eventually(lambda: len(_Traces(lab).began) == 13)
         lab.pause("node2")
         yield lab, _Traces(lab)
 
@@ -122,6 +131,19 @@ def test_the_end_of_the_guard_leaves_nothing(
     os.kill(traces.guard, number)
     _wait_for_guard(lab)
     eventually(lambda: not traces.left())
+
+
+def test_the_end_of_both_leaves_only_the_folder_and_only_until_the_next_lab(
+    busy: tuple[Lab, _Traces], eventually: Wait
+) -> None:
+    lab, traces = busy
+    os.kill(traces.guard, signal.SIGSTOP)  # so that it sees nothing
+    os.kill(traces.keeper, signal.SIGKILL)
+    os.kill(traces.guard, signal.SIGKILL)
+    _wait_for_guard(lab)
+    eventually(lambda: traces.left() == [str(lab.folder)])
+    clear_dead(lab.folder)
+    assert traces.left() == []
 
 
 def test_the_end_of_a_part_ends_the_lab(busy: tuple[Lab, _Traces]) -> None:
@@ -177,14 +199,6 @@ def test_a_folder_is_one_labs_alone(make_lab: MakeLab) -> None:
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"is too deep .*: \d+ characters less, please"):
         Lab(Plan(servers=servers(1)), folder=tmp_path / ("x" * 80))
-
-
-def test_what_was_killed_as_a_whole_is_cleared_by_the_next(tmp_path: Path) -> None:
-    left = tmp_path / "lab"
-    left.mkdir()
-    (left / "log").mkdir()
-    clear_dead(left)
-    assert not left.exists()
 
 
 def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:

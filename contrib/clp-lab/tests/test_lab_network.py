@@ -167,20 +167,20 @@ def test_a_cut_one_way_lets_the_other_way_through(
 def test_a_cut_from_all_isolates_and_the_status_shows_it(pair: Lab, echoes: Echoes) -> None:
     pair.cut("node1")
     assert echoes(3) == []
-    paths = {(path.source, path.target): path.faults for path in pair.status().paths}
+    ways = {(way.source, way.target): way.faults for way in pair.status().ways}
     others = ("client", "lb", "node2")
-    assert paths == {
+    assert ways == {
         **{("node1", other): {"cut": True} for other in others},
         **{(other, "node1"): {"cut": True} for other in others},
     }
     pair.heal("node1", "all")
-    assert pair.status().paths == ()
+    assert pair.status().ways == ()
 
 
 def test_faults_of_a_pair_add_up(pair: Lab) -> None:
     pair.shape("node1", "node2", {"loss": 0.1}, one_way=True)
     pair.shape("node1", "node2", {"delay_ns": _MS}, one_way=True)
-    assert pair.status().paths[0].faults == {"loss": 0.1, "delay_ns": _MS}
+    assert pair.status().ways[0].faults == {"loss": 0.1, "delay_ns": _MS}
 
 
 def test_an_unplugged_server_sees_it_and_keeps_running(

@@ -10,7 +10,9 @@ from pathlib import Path
 import attrs
 
 from clp_lab import fault_words, show
+from clp_lab.conf import cluster_key, plan_of
 from clp_lab.control import Control
+from clp_lab.demo import rehearse
 from clp_lab.errors import LabError, LabFileError, LabGoneError
 from clp_lab.file import load
 from clp_lab.folders import clear_dead, labs_folder
@@ -49,7 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="lab", help="which lab, when there are several (lab)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up = _command(commands, "up", _up, "start a lab; it stays until 'down'")
-    up.add_argument("file", type=Path, nargs="?", help="the lab file; without it: two servers")
+    up.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        help="a lab file, or a folder of cluster configuration as conf.d/demo; "
+        "without it: two servers",
+    )
     up.add_argument("--servers", type=int, metavar="N", help="so many servers, named node1 ...")
     up.add_argument("--capture", type=Path, metavar="FILE", help="write all frames there (pcap)")
     status = _command(commands, "status", _status, "say how everything is")
@@ -62,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     logs = _command(commands, "logs", _logs, "print what the agents of a server wrote")
     logs.add_argument("server", nargs="?", metavar="SERVER", help="one of them; default: all")
     logs.add_argument("--lines", type=int, default=50, metavar="N", help="the last N (50)")
+    demo = _command(commands, "demo", _demo, "rehearse two failovers behind a load balancer")
+    demo.add_argument("--conf", type=Path, metavar="FOLDER", help="another one than conf.d/demo")
     _command(commands, "down", _down, "end a lab and leave nothing behind")
     return parser
 
@@ -82,11 +92,6 @@ def _folder(given: argparse.Namespace) -> Path:
 
 
 def _up(given: argparse.Namespace) -> int:
-    plan = Plan(servers=servers()) if given.file is None else load(given.file)
-    if given.servers is not None:
-        plan = attrs.evolve(plan, servers=servers(given.servers))
-    if given.capture is not None:
-        plan = attrs.evolve(plan, capture=str(given.capture.absolute()))
     folder = _folder(given)
     if folder.exists():
         clear_dead(folder)
@@ -95,10 +100,27 @@ def _up(given: argparse.Namespace) -> int:
             f"the lab {given.name!r} is up already: 'clp lab down', or 'clp lab --name OTHER up'"
         )
     begin = time.monotonic()
-    Lab(plan, folder=folder).up(detach=True)
+    with cluster_key() as key:
+        Lab(_plan(given, key), folder=folder).up(detach=True)
     print(f"lab up in {time.monotonic() - begin:.2f} s")
     print(show.text_of(Control(folder).status()))
     return 0
+
+
+def _plan(given: argparse.Namespace, key: Path) -> Plan:
+    if given.file is None:
+        plan = Plan(servers=servers())
+    else:
+        plan = plan_of(given.file.absolute(), key) if given.file.is_dir() else load(given.file)
+    if given.servers is not None:
+        plan = attrs.evolve(plan, servers=servers(given.servers))
+    if given.capture is not None:
+        plan = attrs.evolve(plan, capture=str(given.capture.absolute()))
+    return plan
+
+
+def _demo(given: argparse.Namespace) -> int:
+    return rehearse(given.conf)
 
 
 def _status(given: argparse.Namespace) -> int:

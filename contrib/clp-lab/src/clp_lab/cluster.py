@@ -125,12 +125,15 @@ class Cluster:
 
     def boot(self, place: Place) -> None:
         """Begin a new life; a life that cannot begin leaves the place off."""
-        place.boot(self._lifeline)
         try:
+            place.boot(self._lifeline)
             place.await_ready()
-        except LabError:
-            place.kill()
-            self.wait_end(place)
+        except (LabError, OSError):
+            if place.power is Power.OFF:
+                self.network.unplug(place.name)
+            else:
+                place.kill()
+                self.wait_end(place)
             raise
 
     def wait_end(self, place: Place) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -112,7 +111,7 @@ class Control:
         return self.shape(a, b, {"cut": True}, one_way=one_way)
 
     def shape(self, a: str, b: str, faults: Mapping[str, float], *, one_way: bool = False) -> int:
-        """Set some of the faults of `clp_lab.paths.Path` between two places; the others stay."""
+        """Set some of the faults of `clp_lab.ways.Way` between two places; the others stay."""
         return self.fault("shape", a=a, b=b, one_way=one_way, faults=dict(faults))
 
     def heal(self, a: str | None = None, b: str = "all", *, one_way: bool = False) -> int:
@@ -131,29 +130,21 @@ class Control:
         argv = [sys.executable, "-P", "-m", "clp_lab.visitor", url]
         argv += ["--every", str(every), "--timeout", str(timeout)]
         with (
-            tempfile.NamedTemporaryFile() as file,
+            contextlib.closing(Visits()) as visits,
             (self.folder / "log" / "visitor.log").open("ab") as log,
             Path(os.devnull).open("rb") as null,
-            self.client.start(argv, stdio=(null.fileno(), file.fileno(), log.fileno())),
+            self.client.start(argv, stdio=(null.fileno(), visits.fd, log.fileno())),
         ):
-            visits = Visits(Path(file.name))
-            try:
-                yield visits
-            finally:
-                visits.close()
+            yield visits
 
     @contextlib.contextmanager
     def audit(self, *ports: int, every: int = 10) -> Iterator[Audit]:
         """Watch all servers for two that listen on the same port, every so many milliseconds."""
-        with tempfile.NamedTemporaryFile() as file, self._channel() as channel:
+        with contextlib.closing(Audit()) as audit, self._channel() as channel:
             request = {"do": "audit", "ports": ports, "every": every}
-            number = channel.ask(request, [file.fileno()])["number"]
-            audit = Audit(Path(file.name))
-            try:
-                yield audit
-                channel.ask({"do": "audit-stop", "number": number})
-            finally:
-                audit.close()
+            number = channel.ask(request, [audit.fd])["number"]
+            yield audit
+            channel.ask({"do": "audit-stop", "number": number})
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, complaint: str) -> None:

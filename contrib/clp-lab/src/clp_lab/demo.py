@@ -7,17 +7,16 @@ frontend, and the auditor saw no moment with two actives.
 import contextlib
 import functools
 import json
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from clp_lab import timeline
+from clp_lab.conf import cluster_key, plan_of
 from clp_lab.errors import LabError
 from clp_lab.lab import Lab
-from clp_lab.plan import CLP, BalancerPlan, Plan, servers
+from clp_lab.plan import CLP
 from clp_lab.spots import Visits
 from clp_lab.story import Story, follow
 
@@ -26,19 +25,6 @@ SERVICE, PROBE = 8080, 26001
 MONITOR = "lbppw1"
 _PATIENCE_S = 30.0
 _WATCH_S = 0.02
-
-
-def demo_plan(conf: Path, key: Path) -> Plan:
-    """Give the lab of a folder of conf.d: its configuration and scripts on two servers."""
-    return Plan(
-        servers=servers(2),
-        files={
-            "etc/clpcore/conf.d": str(conf),
-            "etc/clpcore/scripts": str(conf / "scripts"),
-            "etc/clpcore/cluster.key": str(key),
-        },
-        balancer=BalancerPlan(interval=200, threshold=2),
-    )
 
 
 def demo_conf() -> Path:
@@ -52,18 +38,6 @@ def demo_conf() -> Path:
     if not folder.is_dir():
         raise LabError(f"{folder} is not there: run the demo from a checkout, or name --conf")
     return folder
-
-
-@contextlib.contextmanager
-def cluster_key() -> Iterator[Path]:
-    """Give the file of a new cluster key, for as long as the block lasts."""
-    from clpcore.wire import keys  # noqa: PLC0415 - the lab itself needs no cryptography
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "cluster.key"
-        file.touch(0o600)
-        file.write_text(keys.generate(os.urandom(32)), encoding="ascii")
-        yield file
 
 
 class Rehearsal:
@@ -198,7 +172,7 @@ def rehearse(conf: Path | None = None) -> int:
     names = ("node1", "node2")
     with contextlib.ExitStack() as stack:
         key = stack.enter_context(cluster_key())
-        lab = stack.enter_context(Lab(demo_plan(conf or demo_conf(), key)))
+        lab = stack.enter_context(Lab(plan_of(conf or demo_conf(), key)))
         audit = stack.enter_context(lab.audit(SERVICE, PROBE))
         visits = stack.enter_context(lab.visit(FRONTEND))
         story = stack.enter_context(follow(lab, names, tell))

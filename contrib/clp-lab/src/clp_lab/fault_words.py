@@ -70,7 +70,7 @@ def request_of(given: argparse.Namespace) -> tuple[str, dict[str, object]]:
 
 
 def _faults(given: argparse.Namespace) -> dict[str, float]:
-    """Give the values of `clp_lab.paths.Path` that a verb sets."""
+    """Give the values of `clp_lab.ways.Way` that a verb sets."""
     if given.verb == "cut":
         return {"cut": True}
     if given.verb == "delay":

@@ -10,9 +10,9 @@ import attrs
 from clp_lab.channel import Message
 from clp_lab.cluster import Cluster
 from clp_lab.errors import LabError
-from clp_lab.paths import Path
 from clp_lab.place import Place, Power
 from clp_lab.plan import BALANCER, CLIENT
+from clp_lab.ways import GOOD
 
 EVERYBODY = "all"
 _LONGEST_BURN_S = 600.0
@@ -115,16 +115,16 @@ class Faults:
     def _shape(self, request: Message) -> int:
         faults = request["faults"]
         for pair in self._pairs(request):
-            self._cluster.network.change(pair, lambda path: attrs.evolve(path, **faults))
+            self._cluster.network.change(pair, lambda way: attrs.evolve(way, **faults))
         return time.monotonic_ns()
 
     def _heal(self, request: Message) -> int:
         """Make ways good again: those of the request, or all of them."""
-        changed = list(self._cluster.network.paths)
+        changed = list(self._cluster.network.ways)
         if request["a"] is not None:
             changed = self._pairs(request)
         for pair in changed:
-            self._cluster.network.change(pair, lambda _path: Path())
+            self._cluster.network.change(pair, lambda _way: GOOD)
         return time.monotonic_ns()
 
     def _pairs(self, request: Message) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from clp_lab.keeper import Keeper
 from clp_lab.plan import Plan
 
 _CLEAR_S = 10.0
-_STEP_S = 0.01
+_STEP_S = 0.002
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def _stay(keeper: int) -> None:
     """Wait for the keeper and for everything that it leaves behind.
 
     A signal to the guard goes on to the keeper. Whatever outlives the keeper comes to the guard,
-    already killed by the kernel; when no child is left, no process of the lab is.
+    killed by the kernel already; when no child is left, no process of the lab is.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda taken, _frame: os.kill(keeper, taken))
@@ -62,9 +62,11 @@ def _stay(keeper: int) -> None:
     os.waitpid(keeper, 0)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    deadline = time.monotonic() + _CLEAR_S
     with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(_STEP_S)
 
 
 def _clear(folder: Path) -> None:

@@ -183,14 +183,8 @@ class _Init:
 
     def _report_agent(self) -> None:
         agent = self._agent
-        self._channel.send(
-            {
-                "agent": agent.state.value,
-                "pid": agent.pid,
-                "restarts": agent.restarts,
-                "at": time.monotonic_ns(),
-            }
-        )
+        report = {"agent": agent.state.value, "pid": agent.pid, "restarts": agent.restarts}
+        self._channel.send(report)
 
     def _woken(self) -> None:
         self._wake.recv(4096)

@@ -116,7 +116,7 @@ class Keeper:
             if place.power is Power.OFF:  # else somebody was faster with `start`
                 try:
                     self._cluster.boot(place)
-                except LabError as error:
+                except (LabError, OSError) as error:
                     _log(f"{place.name} does not boot: {error}")
 
     def _hear(self, source: Channel, place: Place | None) -> None:

@@ -5,7 +5,7 @@ import os
 import random
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path as File
+from pathlib import Path
 
 import attrs
 
@@ -14,9 +14,9 @@ from clp_lab.balancer import Backend, Frontend
 from clp_lab.board import Board
 from clp_lab.channel import Channel, Message
 from clp_lab.errors import LabError
-from clp_lab.paths import GOOD, Path
 from clp_lab.plan import Plan
 from clp_lab.switch import Switch
+from clp_lab.ways import GOOD, Way
 
 _NS_PER_MS = 1_000_000
 _PATIENCE_S = 5.0
@@ -46,7 +46,7 @@ def leave_the_machine() -> None:
 def _sysctl(name: str, value: int) -> None:
     """Set a value of the current network namespace; kernels that lack it are slower, not wrong."""
     with contextlib.suppress(OSError):
-        File("/proc/sys/net", name).write_text(str(value), encoding="ascii")
+        Path("/proc/sys/net", name).write_text(str(value), encoding="ascii")
 
 
 @attrs.define(kw_only=True)
@@ -56,7 +56,7 @@ class Network:
     board: Board
     device: str
     _channel: Channel
-    paths: dict[tuple[str, str], Path] = attrs.field(init=False, factory=dict)
+    ways: dict[tuple[str, str], Way] = attrs.field(init=False, factory=dict)
     _ports: dict[str, netdev.Port] = attrs.field(init=False, factory=dict)
     _made: int = attrs.field(init=False, default=0)
 
@@ -67,13 +67,12 @@ class Network:
         Its port is ready and attached before the block begins.
         """
         with namespaces.another_network() as home:
-            port = self._make_port(home)
+            self._ports[name] = self._make_port(home)
             _configure(wiring)
             inside = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 namespaces.setns(home, namespaces.NEWNET)
-                self._ports[name] = port
-                self._attach(name, slot, wiring, port)
+                self._attach(name, slot, wiring, self._ports[name])
                 namespaces.setns(inside, namespaces.NEWNET)
             finally:
                 os.close(inside)
@@ -91,9 +90,10 @@ class Network:
         self._ask({"attach": name, "slot": slot, "mac": wiring.mac.hex()}, port.fd)
 
     def unplug(self, name: str) -> None:
-        """Take away the port of a place whose life is over, and its device with it."""
+        """Take away the port of a place, when it has one, and its device with it."""
         self._ask({"detach": name})
-        self._ports.pop(name).close()
+        if (port := self._ports.pop(name, None)) is not None:
+            port.close()
 
     def set_cable(self, name: str, slot: int, *, plugged: bool) -> None:
         """Pull or plug the cable of a place; its eth0 sees the carrier go."""
@@ -101,13 +101,13 @@ class Network:
         if name in self._ports:
             self._ports[name].set_carrier(up=plugged)
 
-    def change(self, pair: tuple[str, str], change: Callable[[Path], Path]) -> None:
+    def change(self, pair: tuple[str, str], change: Callable[[Way], Way]) -> None:
         """Change the faults of one direction; in force when this returns."""
-        path = change(self.paths.get(pair, GOOD))
-        self._ask({"path": list(pair), "faults": attrs.asdict(path)})
-        self.paths.pop(pair, None)
-        if path != GOOD:
-            self.paths[pair] = path
+        way = change(self.ways.get(pair, GOOD))
+        self._ask({"way": list(pair), "faults": attrs.asdict(way)})
+        self.ways.pop(pair, None)
+        if way != GOOD:
+            self.ways[pair] = way
 
     def flows(self) -> int:
         """Count the flows that the load balancer remembers."""

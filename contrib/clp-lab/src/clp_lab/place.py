@@ -18,6 +18,7 @@ from clp_lab.parts import Lifeline
 from clp_lab.supervise import AgentState
 
 _PATIENCE_S = 5.0
+_STEP_S = 0.0005
 
 
 class Power(enum.Enum):
@@ -57,13 +58,10 @@ class Place:
     def name(self) -> str:
         return self.life.name
 
-    @property
-    def is_server(self) -> bool:
-        return self.life.root is not None
-
     def boot(self, lifeline: Lifeline) -> None:
         """Begin a life: namespaces, port, PID 1; `await_ready` tells how it went."""
         ours, theirs = Channel.pair()
+        ours.sock.settimeout(_PATIENCE_S)
         slot = self.life.slot
         with self.network.plug(self.name, slot, self.wiring):
             self.board.set_live(slot, live=True)
@@ -80,7 +78,6 @@ class Place:
     def await_ready(self) -> None:
         """Wait until the PID 1 works; LabError with its own words when it cannot."""
         channel = self.must_be_up()
-        channel.sock.settimeout(_PATIENCE_S)
         received = channel.receive()
         channel.sock.settimeout(None)
         answer = (
@@ -131,13 +128,16 @@ class Place:
     def pause(self) -> None:
         """Freeze the machine: no process runs, nothing goes in or out, time goes on outside."""
         self.must_be_up()
+        self.power = Power.PAUSED
         self.board.set_live(self.life.slot, live=False)
-        stopped: set[int] = set()
-        while new := set(members(self.pid)) - stopped:
-            for pid in new:
+        deadline = time.monotonic() + _PATIENCE_S
+        while moving := [pid for pid in members(self.pid) if not _is_still(pid)]:
+            for pid in moving:
                 _signal(pid, signal.SIGSTOP)
-            stopped |= new
-        self.power, self.since = Power.PAUSED, time.monotonic_ns()
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.name}: processes {moving} hang in the kernel: 'resume' it")
+            time.sleep(_STEP_S)
+        self.since = time.monotonic_ns()
 
     def resume(self) -> None:
         """Let a paused machine go on where it was."""
@@ -172,6 +172,18 @@ def _namespace(pid: int) -> str | None:
         return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 - a name, not a path
     except OSError:  # ended meanwhile, or another user's
         return None
+
+
+def _is_still(pid: int) -> bool:
+    """Tell whether a process cannot do anything more: stopped, dead, or in a call of the kernel.
+
+    With SIGSTOP pending, the end of that call (a vfork whose child is stopped: never) is no start.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2].split(None, 1)[0] in b"DTtZX"
+    except OSError:
+        return True
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

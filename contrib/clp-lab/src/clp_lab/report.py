@@ -5,9 +5,9 @@ import os
 import attrs
 
 from clp_lab.cluster import Cluster
-from clp_lab.paths import GOOD, Path
 from clp_lab.plan import BALANCER, CLIENT, ServerPlan
-from clp_lab.status import BackendStatus, BalancerStatus, PathStatus, ServerStatus, Status
+from clp_lab.status import BackendStatus, BalancerStatus, ServerStatus, Status, WayStatus
+from clp_lab.ways import GOOD, Way
 
 
 def status_of(cluster: Cluster, lacks: str) -> Status:
@@ -22,9 +22,9 @@ def status_of(cluster: Cluster, lacks: str) -> Status:
         pids={**pids, "switch": cluster.switch.pid, "guard": os.getppid()},
         servers=tuple(_server(cluster, server) for server in cluster.plan.servers),
         balancer=_balancer(cluster),
-        paths=tuple(
-            PathStatus(source=source, target=target, faults=_faults(path))
-            for (source, target), path in sorted(cluster.network.paths.items())
+        ways=tuple(
+            WayStatus(source=source, target=target, faults=_faults(way))
+            for (source, target), way in sorted(cluster.network.ways.items())
         ),
     )
 
@@ -64,7 +64,7 @@ def _balancer(cluster: Cluster) -> BalancerStatus:
     )
 
 
-def _faults(path: Path) -> dict[str, object]:
+def _faults(way: Way) -> dict[str, object]:
     """Give the values that differ from a good wire's."""
     good = attrs.asdict(GOOD)
-    return {name: value for name, value in attrs.asdict(path).items() if value != good[name]}
+    return {name: value for name, value in attrs.asdict(way).items() if value != good[name]}

@@ -12,10 +12,11 @@ from typing import Any
 import attrs
 
 from clp_lab import timeline
-from clp_lab.demo import cluster_key, demo_conf
+from clp_lab.conf import cluster_key, plan_of
+from clp_lab.demo import demo_conf
 from clp_lab.errors import LabError
 from clp_lab.lab import Lab
-from clp_lab.plan import CLP, BalancerPlan, Plan, servers
+from clp_lab.plan import CLP, BalancerPlan
 from clp_lab.spots import Visits
 from clp_lab.story import Story, follow
 
@@ -143,17 +144,10 @@ def rig(
     with contextlib.ExitStack() as stack:
         conf = stack.enter_context(conf_of(times, extra=extra))
         key = stack.enter_context(cluster_key())
-        plan = Plan(
-            servers=tuple(
-                attrs.evolve(server, environment=environment or {}) for server in servers(2)
-            ),
-            files={
-                "etc/clpcore/conf.d": str(conf),
-                "etc/clpcore/scripts": str(conf / "scripts"),
-                "etc/clpcore/cluster.key": str(key),
-            },
-            balancer=BalancerPlan(interval=PROBE_MS, threshold=THRESHOLD),
-        )
+        balancer = BalancerPlan(interval=PROBE_MS, threshold=THRESHOLD)
+        plan = plan_of(conf, key, balancer)
+        changed = (attrs.evolve(each, environment=environment or {}) for each in plan.servers)
+        plan = attrs.evolve(plan, servers=tuple(changed))
         lab = stack.enter_context(Lab(plan))
         frontend = stack.enter_context(lab.visit(FRONTEND, timeout=200))
         direct = {

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from clp_lab.status import BalancerStatus, PathStatus, ServerStatus, Status
+from clp_lab.status import BalancerStatus, ServerStatus, Status, WayStatus
 
 _SECOND = 1_000_000_000
 
@@ -16,7 +16,7 @@ def text_of(status: Status) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in rows]  # fmt: skip
     lines += ["", f"balancer   {_balancer(status.balancer, now)}"]
-    lines += [f"path       {_path(path)}" for path in status.paths]
+    lines += [f"way        {_way(way)}" for way in status.ways]
     lines.append(f"network    {status.network}")
     lines += [f"capture    {status.capture}"] if status.capture else []
     lines += [f"lacking    {status.lacks}"] if status.lacks else []
@@ -47,12 +47,12 @@ def _for(since: int, now: int) -> str:
     return f" for {(now - since) / _SECOND:.1f} s" if since else ""
 
 
-def _path(path: PathStatus) -> str:
-    return f"{path.source} -> {path.target}: {', '.join(_faults(path))}"
+def _way(way: WayStatus) -> str:
+    return f"{way.source} -> {way.target}: {', '.join(_faults(way))}"
 
 
-def _faults(path: PathStatus) -> Iterator[str]:
-    for name, value in path.faults.items():
+def _faults(way: WayStatus) -> Iterator[str]:
+    for name, value in way.faults.items():
         if name.endswith("_ns"):
             yield f"{name.removesuffix('_ns')} {value / 1_000_000:g} ms"
         elif value is True:

@@ -1,5 +1,6 @@
 """What a lab hands out: its servers and its client, a visitor's and an auditor's findings."""
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from clp_lab.process import Process
 from clp_lab.visits import Visit, visit_from
 
 _STEP_S = 0.005
+_CHUNK = 1 << 20
 
 
 class Spot:
@@ -73,35 +75,45 @@ class Server(Spot):
 
 
 class _Findings:
-    """The lines of a file that grows while somebody works; complete when the work is over."""
+    """The lines that somebody writes into a file in memory while he works.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file.open(encoding="utf-8")
-        self._half = ""
+    In memory, because a disk that is busy with somebody's fsync can hold a writer up for longer
+    than what it measures.
+    """
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("findings")
+        self._offset, self._half = 0, b""
         self._lines: list[str] = []
+        self._open = True
 
     def lines(self) -> list[str]:
         """Give all whole lines so far; only what is new is read."""
-        if not self._file.closed:
-            *whole, self._half = (self._half + self._file.read()).split("\n")
-            self._lines += whole
+        while self._open and (data := os.pread(self.fd, _CHUNK, self._offset)):
+            self._offset += len(data)
+            *whole, self._half = (self._half + data).split(b"\n")
+            self._lines += [line.decode() for line in whole]
         return self._lines
 
     def close(self) -> None:
-        """Read the rest, before the file goes."""
+        """Read the rest, and give the memory back."""
         self.lines()
-        self._file.close()
+        self._open = False
+        os.close(self.fd)
 
 
 class Visits(_Findings):
     """A visitor's findings; `so_far` may be read at any time, also when it has ended."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(file)
+    def __init__(self) -> None:
+        super().__init__()
         self._visits: list[Visit] = []
 
-    def so_far(self) -> Sequence[Visit]:
+    def so_far(self) -> tuple[Visit, ...]:
         """Give the visits in the order of their outcomes."""
+        return tuple(self._grown())
+
+    def _grown(self) -> list[Visit]:
         self._visits += map(visit_from, self.lines()[len(self._visits) :])
         return self._visits
 
@@ -111,7 +123,7 @@ class Visits(_Findings):
         """Give the first visit begun after `after` that is wanted; LabError when none comes."""
         deadline, looked = time.monotonic() + timeout, 0
         while time.monotonic() < deadline:
-            visits = self.so_far()
+            visits = self._grown()
             for visit in visits[looked:]:
                 if visit.begin >= after and wanted(visit):
                     return visit

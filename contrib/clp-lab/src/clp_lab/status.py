@@ -60,8 +60,8 @@ class BalancerStatus:
 
 
 @attrs.frozen(kw_only=True)
-class PathStatus:
-    """The faults of one direction, in the words of `clp_lab.paths.Path`."""
+class WayStatus:
+    """The faults of one direction, in the words of `clp_lab.ways.Way`."""
 
     source: str
     target: str
@@ -88,7 +88,7 @@ class Status:
     pids: dict[str, int]
     servers: tuple[ServerStatus, ...]
     balancer: BalancerStatus
-    paths: tuple[PathStatus, ...]
+    ways: tuple[WayStatus, ...]
 
     def as_json(self) -> str:
         return json.dumps(attrs.asdict(self))
@@ -103,7 +103,7 @@ class Status:
                 **values,
                 "servers": tuple(ServerStatus(**server) for server in values["servers"]),
                 "balancer": BalancerStatus(**{**balancer, "backends": backends}),
-                "paths": tuple(PathStatus(**path) for path in values["paths"]),
+                "ways": tuple(WayStatus(**way) for way in values["ways"]),
             }
         )
 

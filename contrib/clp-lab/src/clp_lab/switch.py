@@ -9,7 +9,7 @@ import time
 
 import attrs
 
-from clp_lab import frames, paths
+from clp_lab import frames, ways
 from clp_lab.balancer import Frontend
 from clp_lab.board import Board
 from clp_lab.capture import Tape
@@ -44,7 +44,7 @@ class Switch:
     _ports: dict[str, _Port] = attrs.field(init=False, factory=dict)
     _by_fd: dict[int, _Port] = attrs.field(init=False, factory=dict)
     _where: dict[bytes, _Port] = attrs.field(init=False, factory=dict)
-    _paths: dict[tuple[str, str], paths.Path] = attrs.field(init=False, factory=dict)
+    _ways: dict[tuple[str, str], ways.Way] = attrs.field(init=False, factory=dict)
     _latest: dict[tuple[str, str], int] = attrs.field(init=False, factory=dict)
     _waiting: list[tuple[int, int, _Port, bytes]] = attrs.field(init=False, factory=list)
     _number: int = attrs.field(init=False, default=0)
@@ -52,7 +52,7 @@ class Switch:
     def run(self, channel: Channel) -> None:
         """Carry frames and obey the keeper until it is gone."""
         gc.freeze()
-        gc.disable()  # nothing here makes cycles, and a collection would be a pause on every path
+        gc.disable()  # nothing here makes cycles, and a collection would be a pause on every way
         while True:
             watched = [channel.fileno(), *self._by_fd]
             ready, _, _ = select.select(watched, (), (), self._pause())
@@ -77,8 +77,9 @@ class Switch:
                 self._attach(_Port(name=name, slot=slot, fd=fds[0]), mac)
             case {"detach": name}:
                 self._detach(name)
-            case {"path": [source, target], "faults": faults}:
-                self._paths[source, target] = paths.Path.of(faults)
+            case {"way": [source, target], "faults": faults}:
+                way = ways.Way.of(faults)
+                self._ways[source, target] = ways.GOOD if way == ways.GOOD else way
             case {"count": "flows"}:
                 return {"flows": self.frontend.flows}
         return {}
@@ -158,11 +159,11 @@ class Switch:
 
     def _send(self, source: _Port, target: _Port, frame: bytes, now: int) -> None:
         pair = source.name, target.name
-        path = self._paths.get(pair, paths.GOOD)
-        if path is paths.GOOD:
+        way = self._ways.get(pair, ways.GOOD)
+        if way is ways.GOOD:
             self._write(target, frame)
             return
-        for at, held in path.arrivals(now, self._latest.get(pair, 0), self.dice):
+        for at, held in way.arrivals(now, self._latest.get(pair, 0), self.dice):
             if not held:
                 self._latest[pair] = at
             self._number += 1

@@ -142,7 +142,9 @@ class Trial:
                 os.close(writing)
             if not select.select([said], (), (), _PATIENCE_S)[0]:
                 raise LabError(f"{argv} said nothing on {server} within {_PATIENCE_S:g} s")
-            yield said.readline().decode()
+            if not (first := said.readline()):
+                raise LabError(f"{argv} ended on {server} before it said anything")
+            yield first.decode()
 
     def holding(
         self, server: str, port: int, *, udp: bool = False, address: str = ""
@@ -151,7 +153,7 @@ class Trial:
         code = (
             "import socket, sys, time\n"
             f"s = socket.socket(socket.AF_INET, socket.{'SOCK_DGRAM' if udp else 'SOCK_STREAM'})\n"
-            "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)\n"
+            f"s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, {int(not udp)})\n"
             f"s.bind(({address!r}, {port}))\n"
             f"{'' if udp else 's.listen()'}\n"
             "print('bound', flush=True)\n"

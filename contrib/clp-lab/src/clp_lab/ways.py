@@ -12,7 +12,7 @@ _REORDER_HOLD_NS = 5_000_000
 
 
 @attrs.frozen(kw_only=True)
-class Path:
+class Way:
     """Faults from one place to another; the values of a new one are those of a good wire.
 
     Attributes:
@@ -39,7 +39,7 @@ class Path:
         """Give when a frame sent at `now` arrives, once per copy, and whether it was held back.
 
         `previous` is the arrival of the last frame that was not held back; jitter alone never
-        overtakes it, as packets of one flow do not overtake each other on a real path.
+        overtakes it, as packets of one flow do not overtake each other on a real way.
         """
         if self.cut or (self.loss and dice.random() < self.loss):
             return
@@ -52,4 +52,4 @@ class Path:
             yield at, held
 
 
-GOOD = Path()
+GOOD = Way()
