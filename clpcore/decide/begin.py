@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import attrs
+
 from clpcore.model.config import ClusterConfig, Group
 from clpcore.model.ids import Incarnation
-from clpcore.model.kept import BootKept, Kept
+from clpcore.model.kept import BootKept, Current, Kept
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import ClusterState, Goal, LocalGroup, LocalMonitor, LocalResource, Peer
 from clpcore.model.states import Automatic, Event, Phase
@@ -47,11 +51,20 @@ def start(
             ends=kept.ends,
             view=kept.view,
         ),
-        run=run,
+        run=attrs.evolve(run, current=_still_current(run, records)),
         peers={name: Peer(since=now) for name in config.server_names if name != me},
         resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
         groups={name: _group(record, me, incarnation) for name, record in records.items()},
         monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
+    )
+
+
+def _still_current(run: BootKept, records: Mapping[str, Record]) -> tuple[Current, ...]:
+    """Drop what speaks of a record that the journal has lost."""
+    return tuple(
+        each
+        for each in run.current
+        if each.group in records and records[each.group].version == each.version
     )
 
 

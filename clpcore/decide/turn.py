@@ -16,7 +16,7 @@ from clpcore import messages
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import View
-from clpcore.model.kept import BootKept, Kept, Rungs
+from clpcore.model.kept import BootKept, Current, Kept, Rungs
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import GroupReport, Letter, MonitorReport, Propose, Reply
 from clpcore.model.reasons import Because
@@ -141,7 +141,9 @@ class Turn:
         self.rungs: Table[str, Rungs] = Table(state.kept.rungs)
         self.failovers: Table[str, int] = Table(state.kept.failovers)
         self.boots: Table[str, int] = Table(state.run.boots)
-        self.current: Table[str, bool] = Table(dict.fromkeys(state.run.current, True))
+        self.current: Table[str, bool] = Table(
+            dict.fromkeys((each.group for each in state.run.current), True)
+        )
         self.suspended: Table[str, bool] = Table(dict.fromkeys(state.run.suspended, True))
         self.wake_at: int | None = None
         self._last = state.last_action
@@ -280,12 +282,18 @@ class Turn:
 
     def _run(self) -> BootKept:
         was = self.was.run
-        current, suspended = tuple(sorted(self.current)), tuple(sorted(self.suspended))
+        suspended = tuple(sorted(self.suspended))
         kept = BootKept(
-            current=was.current if current == was.current else current,
+            current=self._current(was),
             boots=self.boots.value(),
             join=self.join,
             suspended=was.suspended if suspended == was.suspended else suspended,
             left=self.left,
         )
         return was if kept == was else kept
+
+    def _current(self, was: BootKept) -> tuple[Current, ...]:
+        if not self.current.touched and not self.records.touched:
+            return was.current
+        now = tuple(Current(group, self.records[group].version) for group in sorted(self.current))
+        return was.current if now == was.current else now

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.ownership import Record
+from clpcore.model.ownership import Record, Version
 
 
 @attrs.frozen
@@ -39,12 +39,21 @@ class Kept:
     view: View = View()
 
 
+@attrs.frozen
+class Current:
+    """Nobody can have claimed *group* without this server since the record had this version."""
+
+    group: str
+    version: Version
+
+
 @attrs.frozen(kw_only=True)
 class BootKept:
     """Kept in /run: gone with the boot, and erased by a clean leave.
 
     Attributes:
-        current: groups that nobody can have claimed without this server (ownership.md 4.1).
+        current: groups that nobody can have claimed without this server (ownership.md 4.1); void
+            where the journal holds another version: it was lost, or restored from a backup.
         boots: the highest boot counter heard of each other server.
         join: this server's order of admission, 0 before.
         suspended: monitors that an operator suspended here.
@@ -52,7 +61,7 @@ class BootKept:
 
     """
 
-    current: tuple[str, ...] = ()
+    current: tuple[Current, ...] = ()
     boots: Mapping[str, int] = attrs.field(factory=dict)
     join: int = 0
     suspended: tuple[str, ...] = ()

@@ -62,7 +62,7 @@ def _missing(cluster: Cluster) -> str:
         if not homes == serving == wanted or record.wanted is Wanted.BLOCKED:
             return f"{group.name} is online on {homes}, runs on {serving}: {record}"
         for name, state in _states(cluster).items():
-            if group.name not in state.run.current:
+            if group.name not in {each.group for each in state.run.current}:
                 return f"{name} is not current for {group.name}"
     return ""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from clpcore.model.ids import Boot
-from clpcore.model.kept import BootKept
+from clpcore.model.kept import BootKept, Current
+from clpcore.model.ownership import Version
 from clpcore.runtime import boots
 from clpcore.runtime.boots import Life, Memory
 from clpcore.wire import values
@@ -39,24 +40,33 @@ def test_a_raised_number_counts_more_than_what_run_remembers() -> None:
 
 
 def test_run_is_known_to_a_restarted_agent() -> None:
-    run = BootKept(current=("g",), join=3)
+    run = BootKept(current=(Current("g", Version(1, "n1")),), join=3)
     memory = Memory(life=Life(Boot(4, "here"), 1), run=run)
     assert boots.recall(memory, Life(Boot(4, "here"), 2)) == run
 
 
 def test_run_of_another_boot_is_void() -> None:
-    memory = Memory(life=Life(Boot(4, "before"), 1), run=BootKept(current=("g",), left=True))
+    memory = Memory(
+        life=Life(Boot(4, "before"), 1),
+        run=BootKept(current=(Current("g", Version(1, "n1")),), left=True),
+    )
     assert boots.recall(memory, Life(Boot(5, "here"), 1)) == BootKept()
 
 
 def test_only_the_wish_to_stay_offline_outlives_a_clean_leave() -> None:
-    memory = Memory(life=Life(Boot(4, "here"), 1), run=BootKept(current=("g",), left=True))
+    memory = Memory(
+        life=Life(Boot(4, "here"), 1),
+        run=BootKept(current=(Current("g", Version(1, "n1")),), left=True),
+    )
     assert boots.recall(memory, Life(Boot(5, "here"), 1)) == BootKept(left=True)
 
 
 def test_the_file_comes_back_as_written(tmp_path: Path) -> None:
     path = tmp_path / "clpcore" / "boot.json"
-    memory = Memory(life=Life(Boot(4, "here"), 1), run=BootKept(current=("g",), boots={"n2": 3}))
+    memory = Memory(
+        life=Life(Boot(4, "here"), 1),
+        run=BootKept(current=(Current("g", Version(1, "n1")),), boots={"n2": 3}),
+    )
     boots.write(path, values.to_json(memory))
     assert boots.read(path) == memory
     assert path.stat().st_mode & 0o777 == 0o600
