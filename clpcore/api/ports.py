@@ -114,7 +114,7 @@ class Ports(Protocol):
         ...
 
     async def end(self, name: str, *, grace: int) -> None:
-        """End the kept process and its session: TERM, after *grace* ms KILL; returns when it is gone.
+        """End the kept process and its session: TERM, after *grace* ms KILL; return when gone.
 
         Raises:
             Failed: it is still there.
