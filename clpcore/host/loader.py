@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 import attrs
@@ -49,14 +49,20 @@ def load(found: Iterable[importlib.metadata.EntryPoint] | None = None) -> Regist
         found: the entry points; without them those of all installed plugins.
 
     """
+    points = entry_points() if found is None else _ordered(found)
+    return _load(points, _owner)
+
+
+def _load(
+    points: EntryPoints, owner_of: Callable[[importlib.metadata.EntryPoint], Owner]
+) -> Registry:
     specs: dict[Key, api.DriverSpec] = {}
     owners: dict[Key, Owner] = {}
     refused: list[Refused] = []
-    points = entry_points() if found is None else _ordered(found)
     for _, same_name in itertools.groupby(points, key=lambda point: point.name):
         first, *others = same_name
-        refused += [_shadowed(other, _owner(first)) for other in others]
-        owner = _owner(first)
+        owner = owner_of(first)
+        refused += [_shadowed(owner_of(other), owner) for other in others]
         try:
             fit = _specs(first, owners, owner)
         except Unfit as unfit:
@@ -77,9 +83,9 @@ def load_one(plugin: str, found: Iterable[importlib.metadata.EntryPoint] | None 
 
     """
     points = entry_points() if found is None else _ordered(found)
-    mine = [point for point in points if point.name == plugin][:1]
+    mine = tuple(point for point in points if point.name == plugin)[:1]
     if mine:
-        return load(mine)
+        return _load(mine, _unread_owner)
     nobody = Refused(plugin, "", f"no plugin {plugin} is installed", "Install it on this server.")
     return Registry(refused=(nobody,))
 
@@ -90,14 +96,19 @@ def _ordered(points: Iterable[importlib.metadata.EntryPoint]) -> EntryPoints:
 
 def _owner(point: importlib.metadata.EntryPoint) -> Owner:
     if point.dist is None:
-        return Owner(point.name, f"module {point.module}", "")
+        return _unread_owner(point)
     return Owner(point.name, point.dist.name, point.dist.version)
 
 
-def _shadowed(point: importlib.metadata.EntryPoint, first: Owner) -> Refused:
-    mine = _owner(point).distribution
-    reason = f"the plugin name {point.name} is taken by {first.distribution}"
-    return Refused(point.name, mine, reason, f"Uninstall {first.distribution} or {mine}.")
+def _unread_owner(point: importlib.metadata.EntryPoint) -> Owner:
+    """Give the owner without a look at the metadata: that takes a megabyte of every worker."""
+    return Owner(point.name, f"module {point.module}", "")
+
+
+def _shadowed(mine: Owner, first: Owner) -> Refused:
+    reason = f"the plugin name {mine.plugin} is taken by {first.distribution}"
+    remedy = f"Uninstall {first.distribution} or {mine.distribution}."
+    return Refused(mine.plugin, mine.distribution, reason, remedy)
 
 
 def _specs(

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _LEAVE_EXTRA: Final = 10_000  # ms beyond what the slowest group may take to stop
 _MORE_TIME: Final = 10  # seconds between two words to the service manager while we leave
+_STORE_PATIENCE: Final = 60_000  # ms that a leave waits for a store that cannot be written
 _SAME_WORD: Final = 1_000  # ms in which a second signal is the first one: timeout(1) sends two
 
 
@@ -68,6 +69,7 @@ class Agent:
         self._ending: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._member: Member | None = None
         self._leaving_since: int | None = None
+        self._store_fails_since: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._desk = Desk()
         self._verbs = Verbs(self, self._desk, root.store, setup.where.server)
@@ -91,7 +93,10 @@ class Agent:
         starting = asyncio.create_task(self._start())
         starting.add_done_callback(self._started)
         try:
-            return await self._ending
+            end = await self._ending
+            me = self._setup.where.server
+            self._troubles.tell(messages.because("pm2", server=me, reason=end.value))
+            return end
         finally:
             starting.cancel()
             await self._close()
@@ -162,15 +167,19 @@ class Agent:
 
     async def _limit_leave(self) -> None:
         """Ask the service manager for time, as long as our own limit is not over."""
-        limit = leave_limit(self._setup.config)
-        until = clock.now() + limit
-        while clock.now() < until:
+        begun = clock.now()
+        while (left := self._leave_until(begun) - clock.now()) > 0:
             self._setup.notify.more_time(3 * _MORE_TIME)
-            await asyncio.sleep(min(_MORE_TIME, max(0, until - clock.now()) / 1_000))
-        logger.error(
-            "could not leave within %d s: see `clp why`; what runs here goes on", limit // 1_000
-        )
+            await asyncio.sleep(min(_MORE_TIME, left / 1_000))
+        logger.error("could not leave in time: see `clp why`; what runs here goes on")
         self._end(End.FAILED)
+
+    def _leave_until(self, begun: int) -> int:
+        """Give when a leave that has *begun* is given up."""
+        limit = begun + leave_limit(self._setup.config)
+        fails = self._store_fails_since
+        # Without the store nothing can be released: that is no reason to hold the machine up.
+        return limit if fails is None else min(limit, max(begun, fails) + _STORE_PATIENCE)
 
     async def _feed_watchdog(self) -> None:
         seconds = self._setup.notify.watchdog
@@ -182,11 +191,13 @@ class Agent:
 
     def store_fails(self, reason: str) -> None:
         """Tell it, and go on with what needs no store."""
+        self._store_fails_since = clock.now()
         path = self._setup.where.root.store
         self._troubles.begin("The store", messages.because("pm500", path=path, reason=reason))
 
     def store_works(self, lost_lines: int) -> None:
         """Tell it."""
+        self._store_fails_since = None
         path = self._setup.where.root.store
         self._troubles.end("The store", messages.because("pm501", path=path, lines=lost_lines))
 

@@ -52,6 +52,8 @@ class Client(asyncio.Protocol):
         self._buffer = b""
         self._task: asyncio.Task[None] | None = None
         self._ended = False
+        self._readable = asyncio.Event()
+        self._readable.set()
 
     @property
     def busy(self) -> bool:
@@ -74,12 +76,21 @@ class Client(asyncio.Protocol):
         self._transport.write(data)
         if self.backlog > _LONGEST_BACKLOG:
             logger.warning("a client of the control socket does not read; it is let go")
-            self._transport.abort()
+            self.abort()
+
+    async def drained(self) -> None:
+        """Wait until it has read most of what was sent."""
+        await self._readable.wait()
 
     def close(self) -> None:
         """End the connection once it has read what was sent."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # -- called by asyncio
 
@@ -105,6 +116,14 @@ class Client(asyncio.Protocol):
         """Answer what was asked to one that says no more, then close; nobody reads a stream."""
         self._ended = True
         return self.busy and not self.streams
+
+    def pause_writing(self) -> None:
+        """Note that it does not keep up."""
+        self._readable.clear()
+
+    def resume_writing(self) -> None:
+        """Note that it has caught up."""
+        self._readable.set()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Serve it no more."""
@@ -195,6 +214,7 @@ class Control:
         if len(self._clients) <= _CLIENTS:
             return
         idle = next((each for each in self._clients if not each.busy), client)
+        del self._clients[idle]
         idle.reply(refusal("too many clients of the control socket", "try again in a moment"))
         idle.close()
 

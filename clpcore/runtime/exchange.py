@@ -14,6 +14,7 @@ import attrs
 
 from clpcore import api
 from clpcore.model.inputs import Outcome
+from clpcore.model.states import Verdict
 from clpcore.wire import values
 
 LONGEST: Final = 1 << 20  # bytes of one line; a driver's sentence is no book
@@ -126,3 +127,26 @@ def line(message: ToWorker | FromWorker) -> bytes:
     """Give the line of a message between agent and worker."""
     kind = ToWorker if isinstance(message, ToWorker) else FromWorker
     return values.to_json(message, kind).encode() + b"\n"
+
+
+def warm_up() -> None:
+    """Let the converter make the code for these messages now, and once for all workers."""
+    call = api.Call(
+        event=api.Event.START,
+        role=api.Role.ACTIVE,
+        epoch=0,
+        server="",
+        home="",
+        previous="",
+        group="",
+        resource="",
+    )
+    ask = Ask(id=0, do=Do.PROBE, type="", call=call, settings="{}")
+    outcome = Outcome(
+        verdict=Verdict.OK,
+        presence=api.Presence.ACTIVE,
+        observation=api.Observation(api.Health.NORMAL),
+    )
+    said = Said(id=0, outcome=outcome, kept=(api.Process("", 0, 0),))
+    values.from_json(line(ask).decode(), ToWorker)
+    values.from_json(line(said).decode(), FromWorker)

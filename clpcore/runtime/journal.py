@@ -114,29 +114,47 @@ def shown(line: Line, server: str) -> dict[str, Any]:
     return {**document, "severity": severity, "text": messages.render(reason)}
 
 
-def last_lines(store: Path, *, count: int, kinds: Sequence[str]) -> list[Line]:
-    """Read the newest *count* lines of these kinds, oldest first. Blocks: not for the loop.
+def before_last(store: Path, *, count: int, kinds: Sequence[str]) -> int:
+    """Give the number after which the last *count* lines of these kinds begin.
 
-    A connection of its own, which only reads, lets no commit wait for a long answer.
+    This and what follows block, so they are not for the loop. They read through connections of
+    their own, so that no commit waits for a long answer.
 
     Raises:
         sqlite3.Error: the store cannot be read.
 
     """
-    marks = ",".join("?" * len(kinds))
-    return _read(store, f"kind IN ({marks})", (*kinds, count))
+    where = f"kind IN ({_marks(kinds)})"
+    query = f"SELECT seq FROM journal WHERE {where} ORDER BY seq DESC LIMIT 1 OFFSET ?"  # noqa: S608 - our own words
+    with _reading(store) as sql:
+        row = sql.execute(query, (*kinds, count)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def page(store: Path, *, after: int, kinds: Sequence[str], limit: int = 500) -> list[Line]:
+    """Read the lines of these kinds that come after number *after*, oldest first."""
+    where = f"kind IN ({_marks(kinds)}) AND seq > ? ORDER BY seq LIMIT ?"
+    return _read(store, where, (*kinds, after, limit))
 
 
 def lines_about(store: Path, name: str, *, count: int) -> list[Line]:
-    """Read the newest *count* sentences that name *name*, as above."""
+    """Read the newest *count* sentences that name *name*, oldest first."""
     quoted = json.dumps(name, ensure_ascii=False)
-    return _read(store, "kind = ? AND instr(body, ?)", (SENTENCE, quoted, count))
+    where = "kind = ? AND instr(body, ?) ORDER BY seq DESC LIMIT ?"
+    return _read(store, where, (SENTENCE, quoted, count))[::-1]
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _read(store: Path, where: str, values: Sequence[object]) -> list[Line]:
-    columns = ", ".join(LINE_COLUMNS)
-    query = f"SELECT {columns} FROM journal WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - our own words
+    query = f"SELECT {', '.join(LINE_COLUMNS)} FROM journal WHERE {where}"  # noqa: S608 - our own words
+    with _reading(store) as sql:
+        rows = sql.execute(query, values).fetchall()
+    return [Line(**dict(zip(LINE_COLUMNS, row, strict=True))) for row in rows]
+
+
+def _reading(store: Path) -> contextlib.closing[sqlite3.Connection]:
     uri = f"{store.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as sql:
-        found = sql.execute(query, values).fetchall()
-    return [Line(**dict(zip(LINE_COLUMNS, row, strict=True))) for row in reversed(found)]
+    return contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0))

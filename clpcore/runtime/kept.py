@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".json"
 
+_Key: TypeAlias = tuple[str, str, str]  # group, resource, name
 Ended: TypeAlias = Callable[[str, str, api.Process], None]
 
 
@@ -106,14 +107,14 @@ class Watch:
 
     def __init__(self, ended: Ended) -> None:
         self._ended = ended
-        self._watched: dict[tuple[str, str, str], tuple[api.Process, int]] = {}
+        self._watched: dict[_Key, tuple[api.Process, int]] = {}
+        self._told: dict[_Key, api.Process] = {}  # the last one: an answer may come late
 
     def see(self, group: str, resource: str, kept: Iterable[api.Process]) -> None:
         """Watch these processes too; one that has ended since it was seen is told as well."""
         for process in kept:
             key = (group, resource, process.name)
-            watched = self._watched.get(key)
-            if watched is None or watched[0] != process:
+            if process not in (self._watching(key), self._told.get(key)):
                 self._forget(key)
                 self._add(key, process)
 
@@ -127,26 +128,31 @@ class Watch:
         for key in list(self._watched):
             self._forget(key)
 
-    def _add(self, key: tuple[str, str, str], process: api.Process) -> None:
+    def _add(self, key: _Key, process: api.Process) -> None:
         loop = asyncio.get_running_loop()
         try:
             pidfd = os.pidfd_open(process.pid)
         except ProcessLookupError:
-            loop.call_soon(self._ended, *key[:2], process)
+            loop.call_soon(self._tell, key, process)
             return
         if not processes.is_alive(process.pid, process.started):  # its number was given away
             os.close(pidfd)
-            loop.call_soon(self._ended, *key[:2], process)
+            loop.call_soon(self._tell, key, process)
             return
         self._watched[key] = (process, pidfd)
-        loop.add_reader(pidfd, self._tell, key)
+        loop.add_reader(pidfd, self._tell, key, process)
 
-    def _tell(self, key: tuple[str, str, str]) -> None:
-        process = self._watched[key][0]
-        self._forget(key)
-        self._ended(*key[:2], process)
+    def _tell(self, key: _Key, process: api.Process) -> None:
+        if self._watching(key) == process:
+            self._forget(key)
+        if self._told.get(key) != process:
+            self._told[key] = process
+            self._ended(*key[:2], process)
 
-    def _forget(self, key: tuple[str, str, str]) -> None:
+    def _watching(self, key: _Key) -> api.Process | None:
+        return self._watched[key][0] if key in self._watched else None
+
+    def _forget(self, key: _Key) -> None:
         watched = self._watched.pop(key, None)
         if watched is not None:
             asyncio.get_running_loop().remove_reader(watched[1])

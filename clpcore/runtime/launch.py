@@ -161,7 +161,7 @@ def _become(program: Program, pipes: _Pipes) -> NoReturn:
         os.write(say, _NUMBER.pack(os.getpid()))
         if not os.read(wait, 1):
             os._exit(_BAD_GATE)
-        _forget_python()
+        _forget_signals()
         program.limits.restore()
         os.chdir("/")
         os.umask(0o022)
@@ -186,8 +186,8 @@ def _arrange(program: Program, pipes: _Pipes) -> tuple[int, int]:
     return len(wanted), len(wanted) + 1
 
 
-def _forget_python() -> None:
-    """Give signals back their meaning: Python ignores some, and a worker may block some."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+def _forget_signals() -> None:
+    """Give every signal its meaning back: Python ignores some, and nohup and shells others."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

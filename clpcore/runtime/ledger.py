@@ -63,10 +63,10 @@ class Ledger:
         run = boots.recall(memory, life)
         self._scribe = Scribe(boot=life.boot.counter, seq=opened.last_seq)
         self._life = life
-        await self._store.commit(Entry(rows=(_life_row(life),), run=_remember(life, run)))
         for reason, now in self._early:
             self._write((reason,), now)
         self._early.clear()
+        await self._store.commit(Entry(rows=(_life_row(life),), run=_remember(life, run)))
         refused = tuple(
             messages.because("pm503", row=f"{row.kind} {row.key}".strip(), reason=row.reason)
             for row in (*unread_life, *unread)
@@ -78,6 +78,12 @@ class Ledger:
     ) -> asyncio.Future[None] | None:
         """Write one decision; the future, if any, is done when what it changed is durable."""
         new = decision.state
+        if (
+            new.kept is old.kept
+            and new.run is old.run
+            and not (decision.actions or decision.because)
+        ):
+            return None
         changed = list(rows.changed(old.kept, new.kept))
         life, run = self._outlive(decision.actions, new.run)
         text = None

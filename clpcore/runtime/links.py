@@ -58,7 +58,10 @@ class Link:
         """Send to every other server; what the network refuses is lost, like on any network."""
         for sock in self._peers:
             with contextlib.suppress(OSError):
-                sock.send(datagram)
+                try:
+                    sock.send(datagram)
+                except ConnectionRefusedError:  # that was an earlier one's fate, told only now
+                    sock.send(datagram)
 
     def drain(self) -> None:
         """Read what waits: after a pause, silence counts from what was not heard at all."""

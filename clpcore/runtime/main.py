@@ -6,6 +6,7 @@ process that reads the configuration, which needs the plugins; the rest is impor
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 
@@ -21,6 +22,7 @@ def main() -> int:
     notify = Notify.take(os.environ)
     where = whereabouts()
     template = Template.start()
+    gc.freeze()  # what the collector never visits stays shared with the template
     loading = Loading.begin(where.root)
     from clpcore.runtime import startup  # noqa: PLC0415 - after the forks
 

@@ -78,7 +78,7 @@ class Member:
         self._deeds = self._make_deeds(end)
         self._gate = Gate(self._deeds.perform)
         self._turns = Turns(setup.core, setup.config, self._first_state(begun), self)
-        self._pulse = Pulse(setup.config.heartbeat_interval, self._beat)
+        self._pulse = Pulse(setup.config.heartbeat_interval, self._each_interval, self._beat)
         self._watch = Watch(self._process_ended)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._asked = 0
@@ -121,7 +121,6 @@ class Member:
         self._setup.drivers.on_kept(self._watch.see)
         self._watch.adopt(self._setup.where.root.run)
         self._network.open()
-        self._turns.start()
         self._pulse.start()
 
     def feed(self, taken: Input) -> None:
@@ -219,6 +218,13 @@ class Member:
             self._setup.notify.status(beat.phase.value)
         self._last_beat = beat
         self._network.beat(beat)
+
+    def _each_interval(self) -> None:
+        """Beat, then tick: one wake-up for both."""
+        try:
+            self._beat()
+        finally:
+            self._turns.tick()
 
     def _process_ended(self, group: str, resource: str, process: api.Process) -> None:
         self.feed(

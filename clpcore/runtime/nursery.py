@@ -38,12 +38,11 @@ def start() -> tuple[int, socket.socket]:
     ours, its = _pair()
     agent = os.getpid()
     gc.collect()
-    gc.freeze()  # the collector's notes would unshare every page
+    gc.freeze()  # for good: the collector's notes on what is shared would unshare it
     pid = os.fork()
     if pid == 0:
         ours.close()
         _run(its, agent)
-    gc.unfreeze()
     its.close()
     return pid, ours
 
@@ -87,7 +86,12 @@ def _run(control: socket.socket, agent: int) -> NoReturn:
         _become("clp-template", control.fileno(), parent=agent)
         os.setsid()  # what is typed at the agent's terminal is not meant for us
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-        _Nursery(control, host.entry_points()).serve()
+        plugins = host.entry_points()
+        exchange.warm_up()
+        gc.collect()
+        gc.freeze()
+        with contextlib.suppress(ConnectionError):
+            _Nursery(control, plugins).serve()
         code = 0
     except BaseException:
         logger.exception("the template of the workers fails")

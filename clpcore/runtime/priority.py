@@ -9,11 +9,13 @@ import ctypes
 import gc
 import os
 import resource
+import sys
 from pathlib import Path
 from typing import Final
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _NICE: Final = -15
+_SWITCH: Final = 0.001  # seconds that another thread of ours may make the loop wait
 # A large first generation: a young collection then costs under a millisecond and is rare, and
 # what was frozen is never visited.
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -24,6 +26,7 @@ def shield() -> dict[str, str]:
 
     Children get none of it: call this after the template was forked, and see the flag below.
     """
+    sys.setswitchinterval(_SWITCH)
     return {
         "scheduling": raise_thread(),
         "memory": _lock_memory(),

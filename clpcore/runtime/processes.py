@@ -15,6 +15,7 @@ from clpcore.runtime import clock
 
 _GONE: Final = frozenset({"Z", "X"})  # a zombie holds nothing any more
 _KILL_WAIT: Final = 1_000  # ms for the kernel to take a process apart
+_LOOK: Final = 100  # ms between two looks for new members of a session
 
 
 @attrs.frozen
@@ -108,31 +109,32 @@ def reap(child: int) -> int | None:
 
 async def end_session(leader: int, started: int, *, grace: int) -> bool:
     """End a session: TERM to all its members, after *grace* ms KILL. Tell whether it is gone."""
-    deadline = clock.now() + grace
+    members = in_session(leader, started)
     if grace > 0:
-        _signal(in_session(leader, started), signal.SIGTERM)
-        if await _wait_for_none(leader, started, deadline):
-            return True
+        _signal(members, signal.SIGTERM)
+        deadline = clock.now() + grace
+        while members and (left := deadline - clock.now()) > 0:
+            await _ends(members, min(left, _LOOK))
+            members = in_session(leader, started)
     deadline = clock.now() + _KILL_WAIT
-    while clock.now() < deadline:  # again and again: a member may fork while we look
-        _signal(in_session(leader, started), signal.SIGKILL)
-        if await _wait_for_none(leader, started, min(deadline, clock.now() + 50)):
-            return True
-    return not in_session(leader, started)
+    while members and clock.now() < deadline:  # again and again: one may fork while we look
+        _signal(members, signal.SIGKILL)
+        await _ends(members, _LOOK)
+        members = in_session(leader, started)
+    return not members
 
 
-async def _wait_for_none(leader: int, started: int, deadline: int) -> bool:
-    while members := in_session(leader, started):
-        if (left := deadline - clock.now()) <= 0:
-            return False
-        with _pidfds(members) as fds:
-            waits = [asyncio.ensure_future(readable(fd)) for fd in fds]
-            if waits:  # a short look all the same: members that join later are in no list
-                await asyncio.wait(waits, timeout=min(left, 200) / 1_000)
+async def _ends(members: Iterable[Stat], ms: int) -> None:
+    """Wait until all of them have ended, *ms* at most: others may have joined their session."""
+    with _pidfds(members) as fds:
+        waits = [asyncio.ensure_future(readable(fd)) for fd in fds]
+        try:
+            if waits:
+                await asyncio.wait(waits, timeout=ms / 1_000)
+        finally:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-    return True
 
 
 @contextlib.contextmanager

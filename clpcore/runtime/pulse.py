@@ -40,11 +40,12 @@ class Lateness:
 class Pulse:
     """Calls *act* every *interval* ms of an absolute schedule, so that lateness does not add up."""
 
-    def __init__(self, interval: int, act: Callable[[], None]) -> None:
-        """Begin with ``start``."""
+    def __init__(self, interval: int, act: Callable[[], None], extra: Callable[[], None]) -> None:
+        """Begin with ``start``; *extra* is what is called out of turn."""
         self.lateness = Lateness()
         self._interval = interval / 1_000
         self._act = act
+        self._do_extra = extra
         self._loop = asyncio.get_running_loop()
         self._next = self._last = self._last_any = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -53,8 +54,8 @@ class Pulse:
     def start(self) -> None:
         """Beat now, and from now on."""
         self._next = self._last = self._loop.time()
-        self._beat()
         self._arm()
+        self._call(self._act)
 
     def stop(self) -> None:
         """Beat no more."""
@@ -82,15 +83,15 @@ class Pulse:
         self.lateness.add(max(0.0, (now - self._last - self._interval) * 1_000))
         self._last = now
         self._arm()
-        self._beat()
+        self._call(self._act)
 
     def _out_of_turn(self) -> None:
         self._extra = None
-        self._beat()
+        self._call(self._do_extra)
 
-    def _beat(self) -> None:
+    def _call(self, act: Callable[[], None]) -> None:
         self._last_any = self._loop.time()
         try:
-            self._act()
+            act()
         except Exception:
             logger.exception("a heartbeat could not be sent; the next one is tried")

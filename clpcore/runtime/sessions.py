@@ -153,7 +153,8 @@ class Sessions:
         while True:
             connection = await self._call(peer)
             if connection is not None:
-                await connection.ended
+                # Not `await connection.ended`: the end of this task must not look like its end.
+                await asyncio.wait([connection.ended])
                 pause = _PAUSE_FIRST if connection.peer is not None else pause
             self._awake[peer].clear()
             await asyncio.sleep(_PAUSE_FIRST)

@@ -92,6 +92,8 @@ class Template:
         except BaseException as error:
             ours.close()
             self._ends.pop(ident, None)
+            if asked.done() and not asked.cancelled() and not asked.exception():
+                os.close(asked.result()[1])  # it came in the moment of our cancellation
             if isinstance(error, OSError):
                 raise NoWorker(f"the template does not take orders: {error.strerror}") from error
             raise

@@ -70,7 +70,7 @@ class Turns:
     """The state of this server, turned by inputs."""
 
     def __init__(self, core: Core, config: ClusterConfig, state: ClusterState, doer: Doer) -> None:
-        """Hold *state*; ``start`` begins the ticks."""
+        """Hold *state*; ``tick`` begins."""
         self.state = state
         self.count = 0
         self.raised = 0
@@ -79,20 +79,19 @@ class Turns:
         self._doer = doer
         self._inputs: collections.deque[Input] = collections.deque()
         self._turning = False
-        self._ticking = False
         self._stopped = False
-        self._ticked_at = 0
         self._wake_at: int | None = None
+        self._armed_at: int | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
-        """Give the first tick, and from now on one in time."""
-        self._ticking = True
-        self._tick()
+    def tick(self) -> None:
+        """Tell the core the time: every heartbeat interval, and when it asked for that."""
+        self._doer.before_tick()
+        self.feed(Tick(clock.now()))
 
     def stop(self) -> None:
-        """Tick no more, and take nothing any more."""
-        self._ticking, self._stopped = False, True
+        """Take nothing any more."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
 
@@ -125,18 +124,16 @@ class Turns:
         self._doer.decided(taken, old, decision)
 
     def _arm(self) -> None:
-        """Tick when the core asks for it, at the latest an interval after the last one."""
-        if not self._ticking:
+        if self._wake_at == self._armed_at:
             return
-        at = self._ticked_at + self._config.heartbeat_interval
-        if self._wake_at is not None:
-            at = min(at, self._wake_at)
-        wait = max(_NOT_SOONER, at - clock.now()) / 1_000
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+        self._timer, self._armed_at = None, self._wake_at
+        if self._wake_at is not None:
+            wait = max(_NOT_SOONER, self._wake_at - clock.now()) / 1_000
+            self._timer = asyncio.get_running_loop().call_later(wait, self._woken)
 
-    def _tick(self) -> None:
-        self._doer.before_tick()
-        self._ticked_at = clock.now()
-        self.feed(Tick(self._ticked_at))
+    def _woken(self) -> None:
+        self._timer = self._armed_at = None
+        self.tick()
+        self._arm()  # the core may ask for the same moment again

@@ -14,9 +14,8 @@ from clpcore.model.actions import Answer
 from clpcore.model.requests import Op
 from clpcore.runtime import accounts, journal
 from clpcore.runtime.control import Client, Document, refusal
-from clpcore.runtime.database import Line
 from clpcore.runtime.desk import Desk
-from clpcore.runtime.watching import Followers, MakeStatus, Watchers
+from clpcore.runtime.watching import Followers, MakeStatus, Watchers, status_line
 from clpcore.wire import values
 
 _KINDS: Final = frozenset({"because", "input", "action", "state"})
@@ -59,7 +58,7 @@ class Verbs:
     def __init__(self, agent: Agent, desk: Desk, store: Path, server: str) -> None:
         """Serve for *agent* on *server*; its journal is in *store*."""
         self.watchers = Watchers(desk, agent.present)
-        self.followers = Followers(server)
+        self.followers = Followers(desk, store, server)
         self._agent = agent
         self._desk = desk
         self._store = store
@@ -87,7 +86,8 @@ class Verbs:
             await self._verbs[verb](request, client)
 
     async def _status(self, _request: dict[str, Any], client: Client) -> None:
-        client.reply({"ok": True, "status": await self._desk.do(self._agent.present())})
+        make = self._agent.present()
+        client.write(await self._desk.do(lambda: status_line(make())))
 
     async def _watch(self, _request: dict[str, Any], client: Client) -> None:
         client.streams = True
@@ -117,13 +117,9 @@ class Verbs:
             client.reply(refusal(f"kinds are {', '.join(sorted(_KINDS))}, not {kinds!r:.80}"))
             return
         client.streams = bool(onward)
-
-        async def past() -> list[Line]:
-            await self._settle()
-            return await self._desk.do(journal.last_lines, self._store, count=count, kinds=kinds)
-
+        await self._settle()
         try:
-            await self.followers.follow(client, frozenset(kinds), past, onward=bool(onward))
+            await self.followers.follow(client, frozenset(kinds), count, onward=bool(onward))
         except sqlite3.Error as error:
             client.reply(self._unreadable(error))
             return

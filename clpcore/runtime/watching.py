@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from clpcore.runtime import control, journal
@@ -12,10 +14,13 @@ from clpcore.runtime.control import Client
 from clpcore.runtime.database import Line
 from clpcore.runtime.desk import Desk
 
+logger = logging.getLogger(__name__)
+
 Status = dict[str, Any]
 MakeStatus = Callable[[], Status]
 
 _SLOWEST: Final = 0.1  # seconds between two documents
+_MOST_WAITING: Final = 10_000  # new lines while a client still reads the past
 
 
 def _without_times(status: Status) -> str:
@@ -63,62 +68,95 @@ class Watchers:
 
     async def _send(self) -> None:
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            said, line = await self._desk.do(self._make, self._present())
-            if said != self._said:
-                self._said, self._line = said, line
-                self._clients = dict.fromkeys(self._clients, True)
-            for client, lacks in [*self._clients.items()]:
-                # To one that is slow the newest goes when it has read the last one.
-                if lacks and client.backlog == 0:
-                    client.write(self._line)
-                    self._clients[client] = False
-            if any(self._clients.values()):
-                self._changed.set()
+            if not any(self._clients.values()):
+                await self._changed.wait()
+            if self._changed.is_set():
+                self._changed.clear()
+                await self._look()
+            self._hand_out()
             await asyncio.sleep(_SLOWEST)
 
-    @staticmethod
-    def _make(make: MakeStatus) -> tuple[str, bytes]:
-        status = make()
-        return _without_times(status), control.line({"ok": True, "status": status})
+    async def _look(self) -> None:
+        try:
+            said, line = await self._desk.do(_make, self._present())
+        except Exception:
+            logger.exception("there is no status document of this moment")
+            return
+        if said != self._said:
+            self._said, self._line = said, line
+            self._clients = dict.fromkeys(self._clients, True)
+
+    def _hand_out(self) -> None:
+        """Give the newest document to those who have read the one before."""
+        for client, lacks in [*self._clients.items()]:
+            if lacks and client.backlog == 0:
+                client.write(self._line)
+                self._clients[client] = False
+
+
+def _make(make: MakeStatus) -> tuple[str, bytes]:
+    status = make()
+    return _without_times(status), status_line(status)
+
+
+def status_line(status: Status) -> bytes:
+    """Give the reply that carries a status document."""
+    return control.line({"ok": True, "status": status})
 
 
 class Followers:
-    """Clients that get each new line of the journal of the kinds they want."""
+    """Clients that get lines of the journal, of the kinds they want: past ones, and what comes."""
 
-    def __init__(self, server: str) -> None:
-        """Take the name of this server, which every line is shown with."""
+    def __init__(self, desk: Desk, store: Path, server: str) -> None:
+        """Read the past from *store*; every line is shown with the name of this server."""
+        self._desk = desk
+        self._store = store
         self._server = server
         self._clients: dict[Client, tuple[frozenset[str], list[Line] | None]] = {}
 
-    def tell(self, lines: Iterable[Line]) -> None:
+    def tell(self, lines: Sequence[Line]) -> None:
         """Send new lines on."""
-        for client, (kinds, waiting) in self._clients.items():
+        for client, (kinds, waiting) in [*self._clients.items()]:
             wanted = [line for line in lines if line.kind in kinds]
-            if waiting is not None:
-                waiting.extend(wanted)
+            if waiting is None:
+                client.write(self._shown(wanted))
             else:
-                self._send(client, wanted)
+                waiting.extend(wanted)
+                if len(waiting) > _MOST_WAITING:
+                    logger.warning("a client reads the journal too slowly to follow; it is let go")
+                    client.abort()
 
     async def follow(
-        self, client: Client, kinds: frozenset[str], past: Callable[[], Any], *, onward: bool
+        self, client: Client, kinds: frozenset[str], count: int, *, onward: bool
     ) -> None:
-        """Send the past, and *onward* what comes, without a gap and without doubles."""
+        """Send the last *count* lines, and *onward* what comes, without a gap or a double.
+
+        Raises:
+            sqlite3.Error: the journal cannot be read.
+
+        """
         waiting: list[Line] = []
         self._clients[client] = kinds, waiting
         try:
-            lines = await past()
-            last = lines[-1].seq if lines else 0
-            self._send(client, lines)
-            if not onward:
-                return
-            self._send(client, [line for line in waiting if line.seq > last])
-            self._clients[client] = kinds, None
-            await asyncio.get_running_loop().create_future()
+            last = await self._send_past(client, sorted(kinds), count)
+            if onward:
+                client.write(self._shown([line for line in waiting if line.seq > last]))
+                self._clients[client] = kinds, None
+                await asyncio.get_running_loop().create_future()
         finally:
             del self._clients[client]
 
-    def _send(self, client: Client, lines: Iterable[Line]) -> None:
-        for line in lines:
-            client.reply({"ok": True, "row": journal.shown(line, self._server)})
+    async def _send_past(self, client: Client, kinds: Sequence[str], count: int) -> int:
+        """Send page by page what is stored; give the number of the last line."""
+        last = await self._desk.do(journal.before_last, self._store, count=count, kinds=kinds)
+        while True:
+            lines = await self._desk.do(journal.page, self._store, after=last, kinds=kinds)
+            if not lines:
+                return last
+            client.write(await self._desk.do(self._shown, lines))
+            await client.drained()
+            last = lines[-1].seq
+
+    def _shown(self, lines: Iterable[Line]) -> bytes:
+        rows = (journal.shown(line, self._server) for line in lines)
+        return b"".join(control.line({"ok": True, "row": row}) for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -45,8 +46,9 @@ async def _serve(
     refused = "; ".join(f"{one.reason}. {one.remedy}" for one in registry.refused)
     writer.write(exchange.line(Hello(refused)))
     worker = _Worker(writer, Drivers(registry), root, limits)
-    while line := await reader.readline():
-        worker.hear(values.from_json(line.decode(), exchange.ToWorker))
+    with contextlib.suppress(ConnectionError):
+        while line := await reader.readline():
+            worker.hear(values.from_json(line.decode(), exchange.ToWorker))
     # Not by returning: a driver that swallows its cancellation would hold the loop open.
     os._exit(0)
 

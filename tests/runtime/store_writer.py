@@ -1,4 +1,4 @@
-"""Commits numbers as fast as it can and prints each one that is durable. Run as a process.
+"""Commits numbers as fast as it can and says each one that is durable. Run as a process.
 
 With a second argument, that many bytes are the most that a file of it may have until it reads a
 line from stdin.
@@ -15,25 +15,30 @@ from clpcore.runtime.rows import Row
 from clpcore.runtime.store import Entry, Store
 
 
-class Printer:
+def say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Teller:
     def store_fails(self, reason: str) -> None:
-        print("fails", reason, flush=True)
+        say(f"fails {reason}")
         if sys.argv[2:]:
             sys.stdin.readline()
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
     def store_works(self, lost_lines: int) -> None:
-        print("works", lost_lines, flush=True)
+        say(f"works {lost_lines}")
 
     def store_set_aside(self, aside: Path, reason: str) -> None:
-        print("set aside", aside, reason, flush=True)
+        say(f"set aside {aside} {reason}")
 
     def store_died(self, error: BaseException) -> None:
-        print("died", repr(error), flush=True)
+        say(f"died {error!r}")
 
 
 async def main(folder: Path) -> None:
-    store = Store(folder / "var" / "store.db", folder / "boot.json", Printer())
+    store = Store(folder / "var" / "store.db", folder / "boot.json", Teller())
     rows = (await store.open()).rows
     number = max((int(row.body or 0) for row in rows), default=0)
     if sys.argv[2:]:
@@ -43,7 +48,7 @@ async def main(folder: Path) -> None:
         number += 1
         text = f'"{number}"'
         await store.commit(Entry(rows=(Row("n", str(number % 50), str(number)),), run=text))
-        print(number, flush=True)
+        say(number)
 
 
 asyncio.run(main(Path(sys.argv[1])))

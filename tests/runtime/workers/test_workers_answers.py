@@ -192,6 +192,26 @@ def test_the_commands_of_a_call_that_is_over_are_killed(run: Run) -> None:
     run(test)
 
 
+def test_the_commands_that_a_driver_leaves_behind_are_killed(run: Run) -> None:
+    async def test(cluster: Cluster) -> None:
+        outcome = await cluster.call(Activate, activate="background", argv=_SCRIPT)
+        assert outcome.verdict is Verdict.OK
+        assert len(cluster.named()) == 2
+        assert not [pid for pid in cluster.named() if cluster.lives(pid)]
+
+    run(test)
+
+
+def test_a_driver_begins_nothing_when_its_call_is_over(run: Run) -> None:
+    async def test(cluster: Cluster) -> None:
+        start = time.monotonic()
+        outcome = await cluster.call(Activate, activate="tidy_up", timeout=500)
+        assert time.monotonic() - start < 1.0
+        assert "nor when cancelled" not in outcome.detail
+
+    run(test)
+
+
 def test_a_driver_that_runs_on_can_do_no_more(run: Run) -> None:
     async def test(cluster: Cluster) -> None:
         other = asyncio.ensure_future(cluster.call(Activate, "two", activate="doze", timeout=5_000))

@@ -66,6 +66,17 @@ def test_a_driver_that_blocks_fails_no_other_call(run: Run) -> None:
     run(test)
 
 
+def test_a_blocked_worker_is_killed_at_the_first_deadline(run: Run) -> None:
+    async def test(cluster: Cluster) -> None:
+        first = await cluster.pid()
+        other = _soon(cluster.call(Activate, activate="nap,set"))
+        await cluster.call(Activate, "bad", activate="block", timeout=100)
+        assert not cluster.lives(first)
+        assert (await other).verdict is Verdict.OK
+
+    run(test)
+
+
 @pytest.mark.parametrize("vice", ["leave", "crash"])
 def test_a_driver_that_crashes_fails_no_other_call(run: Run, vice: str) -> None:
     async def test(cluster: Cluster) -> None:
@@ -189,7 +200,7 @@ def test_a_worker_whose_driver_runs_on_is_replaced(run: Run) -> None:
         )
         await cluster.call(Activate, activate="swallow", timeout=100)
         assert await cluster.pid() != first
-        await cluster.eventually(lambda: not cluster.lives(first))
+        await cluster.eventually(lambda: not cluster.lives(first), seconds=0.3)
         assert (await looks).presence is api.Presence.INACTIVE  # asked again
 
     run(test)

@@ -11,25 +11,22 @@ Times are nanoseconds of the machine's monotonic clock, as everywhere in the lab
 """
 
 import contextlib
+import functools
 import json
-import os
 import re
-import select
 import socket
-import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from clp_lab import timeline
 from clp_lab.audit import Overlap
 from clp_lab.errors import LabError
+from clp_lab.journals import Journal
 from clp_lab.lab import Lab
 from clp_lab.plan import CLP, Plan
-from clp_lab.spots import Audit, Server
+from clp_lab.spots import Audit
 from clp_lab.timeline import Happened
 
 SERVICE, PROBE = 8080, 26001
@@ -40,7 +37,6 @@ _Value = TypeVar("_Value")
 _PATIENCE_S = 12.0
 _STEP_S = 0.01
 _ANSWER_S = 5.0
-_MOST_LINES = 5_000
 _LOG_TAIL = 6_000  # characters of an agent's log that a report shows
 _CORE_RAISED = "pm506"
 _CLAIMED = "rc529"
@@ -54,7 +50,7 @@ class Trial:
         self.lab = lab
         self.names = tuple(server.name for server in lab.status().servers)
         self._audit = audit
-        self._told: dict[str, dict[tuple[int, int, int], Happened]] = {}
+        self._journals = {name: Journal(lab.server(name)) for name in self.names}
 
     # -- asking
 
@@ -126,41 +122,6 @@ class Trial:
         """Run a line of shell on a server or on the client."""
         return self.lab.place(server).run(("sh", "-c", script))
 
-    @contextlib.contextmanager
-    def beside(self, server: str, *argv: str) -> Iterator[str]:
-        """Let a command run on a server during the block, which begins with its first line."""
-        reading, writing = os.pipe()
-        with (
-            os.fdopen(reading, "rb", buffering=0) as said,
-            Path(os.devnull).open("r+b") as null,
-            contextlib.ExitStack() as stack,
-        ):
-            try:
-                stdio = (null.fileno(), writing, null.fileno())
-                stack.enter_context(self.lab.place(server).start(argv, stdio=stdio))
-            finally:
-                os.close(writing)
-            if not select.select([said], (), (), _PATIENCE_S)[0]:
-                raise LabError(f"{argv} said nothing on {server} within {_PATIENCE_S:g} s")
-            if not (first := said.readline()):
-                raise LabError(f"{argv} ended on {server} before it said anything")
-            yield first.decode()
-
-    def holding(
-        self, server: str, port: int, *, udp: bool = False, address: str = ""
-    ) -> contextlib.AbstractContextManager[str]:
-        """Let a stranger have a port of a server during the block."""
-        code = (
-            "import socket, sys, time\n"
-            f"s = socket.socket(socket.AF_INET, socket.{'SOCK_DGRAM' if udp else 'SOCK_STREAM'})\n"
-            f"s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, {int(not udp)})\n"
-            f"s.bind(({address!r}, {port}))\n"
-            f"{'' if udp else 's.listen()'}\n"
-            "print('bound', flush=True)\n"
-            "time.sleep(600)"
-        )
-        return self.beside(server, sys.executable, "-I", "-S", "-c", code)
-
     def kept(self, server: str) -> dict[str, int]:
         """Give the pids, as the server counts, of what its resources keep running, by resource."""
         folder = self.lab.server(server).root / "run/clpcore/kept"
@@ -179,13 +140,7 @@ class Trial:
 
     def journal(self, server: str) -> list[Happened]:
         """Give every sentence of a server's journal, also when it is off or its store is gone."""
-        known = self._told.setdefault(server, {})
-        with contextlib.suppress(sqlite3.Error, OSError):
-            offset = timeline.boot_time_offset()
-            for row in _rows(self.lab.server(server)):
-                mark = (row["boot"], row["seq"], row["now_ms"])
-                known.setdefault(mark, Happened.of(server, row, offset))
-        return sorted(known.values(), key=lambda happened: happened.at)
+        return self._journals[server].so_far()
 
     def told(
         self, key: str, *, by: str = "", after: int = 0, **args: str
@@ -273,11 +228,16 @@ class Trial:
         return self.until(there, seconds, f"{name} is not Online on {on} (epoch {epoch})")
 
     def wait_ready(self, *groups: str) -> None:
-        """Wait until all servers are Online, and these groups (failover1) on the first one."""
+        """Wait until these groups (failover1) are Online on the first server, and may move."""
         self.wait_online()
         for group in groups or ("failover1",):
             for name in self.names:
                 self.wait_group(self.names[0], group, by=name)
+            self.until(functools.partial(self._all_can_take, group))
+
+    def _all_can_take(self, name: str) -> bool:
+        servers = self.group(self.names[0], name)["servers"]
+        return all(servers.get(each, {}).get("can_take") for each in self.names)
 
     # -- what must never be
 
@@ -328,15 +288,6 @@ class Trial:
 
 def _named(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(each for each in found if each["name"] == name)
-
-
-def _rows(server: Server) -> Iterator[Mapping[str, Any]]:
-    """Read the file itself: a server that is off tells nothing any more."""
-    from clpcore.runtime import journal  # noqa: PLC0415 - the lab itself needs no core
-
-    store = server.root / "var/lib/clpcore/store.db"
-    for line in journal.last_lines(store, count=_MOST_LINES, kinds=[journal.SENTENCE]):
-        yield journal.shown(line, server.name)
 
 
 def _tracebacks(log: str) -> Iterator[str]:

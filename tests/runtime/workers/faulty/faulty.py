@@ -42,7 +42,7 @@ class Faulty:
 
     async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
         if self.config.probe == "nap_and_tell":
-            await ports.sleep(1_500)
+            await ports.sleep(2_000)
         elif self.config.probe != "tell":
             return await self._do(self.config.probe, call, ports)  # type: ignore[return-value]
         set_ = ports.read(self._state(ports)) is not None
@@ -66,6 +66,9 @@ class Faulty:
                 await ports.run(self.config.argv)
             case "log":
                 await ports.run(self.config.argv, log=f"{ports.places.log}/it.log")
+            case "background":
+                HELD.append(asyncio.ensure_future(self._do("log", call, ports)))
+                await asyncio.sleep(0.3)
             case "keep":
                 await ports.keep("app", self.config.argv)
             case "end":
@@ -104,6 +107,15 @@ async def swallow(ports: api.Ports) -> None:
             await asyncio.sleep(600)
         except asyncio.CancelledError:
             ports.tell("no")
+
+
+async def tidy_up(ports: api.Ports) -> None:
+    """Take time when the call is over, as a careful driver does."""
+    await ports.keep("app", ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+    try:
+        await asyncio.sleep(600)
+    finally:
+        await ports.end("app", grace=10_000)
 
 
 async def swallow_then_write(ports: api.Ports) -> None:
@@ -179,6 +191,7 @@ VICES: dict[str, Vice] = {
         nap,
         swallow,
         swallow_then_write,
+        tidy_up,
         leave,
         leave_once,
         crash,
