@@ -6,10 +6,11 @@ runs its actions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clpcore import messages
 from clpcore.decide import evidence, holding, rivals
 from clpcore.decide.turn import Turn
-from clpcore.model.ids import Boot
 from clpcore.model.ownership import EvidenceKind, Record, Version
 from clpcore.model.peer import (
     Accept,
@@ -21,53 +22,76 @@ from clpcore.model.peer import (
 )
 from clpcore.model.peer import Propose as Proposed
 from clpcore.model.reasons import Because
-from clpcore.model.state import Goal, LocalGroup, Peer
+from clpcore.model.state import Goal, LocalGroup, PeerState
 from clpcore.model.states import Event, Presence
+
+# -- which records there are
 
 
 def answer_challenge(turn: Turn, sender: str, letter: Challenge) -> None:
-    """Say which records this server holds."""
-    _tell(turn, sender, letter.groups or tuple(turn.records))
+    """Say which records this server holds; who asks can be asked, perhaps for the first time."""
+    groups = tuple(g for g in letter.groups or tuple(turn.records) if g in turn.records)
+    tell(turn, sender, tuple(turn.records[group] for group in groups))
+    told = turn.peers[sender].told
+    unknown = tuple(g for g in groups if g not in turn.current and g not in told)
+    if unknown:
+        turn.send(sender, Challenge(unknown))
 
 
-def _tell(turn: Turn, to: str, groups: tuple[str, ...]) -> None:
-    boot = boot_of(turn.peers[to])
-    records = tuple(turn.records[group] for group in groups if group in turn.records)
-    turn.send(to, Records(boot, records))
-
-
-def boot_of(peer: Peer) -> Boot:
-    return peer.incarnation.boot if peer.incarnation else Boot(0)
+def tell(turn: Turn, to: str, records: tuple[Record, ...]) -> None:
+    """Say that this server holds *records*."""
+    if records:
+        turn.send(to, Records(turn.boot_of(to), records))
 
 
 def take_records(turn: Turn, sender: str, letter: Records) -> None:
-    """Learn what another server holds: adopt what is newer, note what is equal."""
+    """Learn what another server holds: adopt what is newer, note what is equal.
+
+    Whoever holds something older is told: nobody else may do it when the proposer is gone.
+    """
     if letter.to != turn.incarnation.boot:
         return
-    for record in letter.records:
-        if record.group in turn.records:
-            _learn(turn, sender, record)
+    known = tuple(record for record in letter.records if record.group in turn.records)
+    _note_told(turn, sender, {record.group: record.version for record in known})
+    older = []
+    for theirs in known:
+        _learn(turn, sender, theirs)
+        if theirs.rank < turn.records[theirs.group].rank:
+            older.append(turn.records[theirs.group])
+    tell(turn, sender, tuple(older))
+
+
+def _note_told(turn: Turn, sender: str, versions: Mapping[str, Version]) -> None:
+    """Note which versions *sender* has said that it holds."""
+    told = turn.peers[sender].told
+    news = {group: version for group, version in versions.items() if told.get(group) != version}
+    if news:
+        turn.peers.change(sender, told={**told, **news})
+        for group in news:
+            turn.stir(group)
 
 
 def _learn(turn: Turn, sender: str, theirs: Record) -> None:
     group, mine = theirs.group, turn.records[theirs.group]
-    _note_told(turn, sender, group, theirs.version)
-    if theirs.rank <= mine.rank:
-        if evidence.holds(turn, group):
-            rivals.compare_holders(turn, theirs)
-        return
     if evidence.holds(turn, group):
-        if theirs.owner != turn.me:
-            rivals.compare_holders(turn, theirs)
+        rivals.compare_holders(turn, theirs)
+        return
+    if theirs.rank <= mine.rank:
         return
     if turn.me in theirs.cohort:
         _adopt(turn, sender, theirs)
-    elif evidence.current(turn, group):
-        turn.current.drop(group)
-        turn.claims.drop(group)
-        turn.say("rc520", group=group, server=sender, epoch=theirs.epoch)
+    else:
+        _stand_aside(turn, sender, theirs)
     if theirs.owner not in ("", turn.me) and turn.groups[group].goal is Goal.NONE:
         _stop_without_right(turn, group)
+
+
+def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
+    """A newer record leaves this server out: remember it, and wait to be admitted."""
+    if evidence.current(turn, record.group):
+        turn.current.drop(record.group)
+        turn.say("rc520", group=record.group, server=sender, epoch=record.epoch)
+    _replace(turn, record)
 
 
 def _stop_without_right(turn: Turn, group: str) -> None:
@@ -79,43 +103,56 @@ def _stop_without_right(turn: Turn, group: str) -> None:
             return
 
 
-def _note_told(turn: Turn, sender: str, group: str, version: Version) -> None:
-    told = turn.peers[sender].told
-    if told.get(group) != version:
-        turn.peers.change(sender, told={**told, group: version})
-
-
 def _adopt(turn: Turn, sender: str, record: Record) -> None:
-    turn.records.put(record.group, record)
-    turn.claims.drop(record.group)
-    turn.cold.drop(record.group)
-    _note_told(turn, sender, record.group, record.version)
-    if (record.owner, record.boot) == (turn.me, turn.incarnation.boot):
+    _replace(turn, record)
+    if evidence.mine(turn, record):
         # The journal was lost, the machine was not: the others remember that this boot holds it.
         turn.say("rc553", group=record.group, epoch=record.epoch, server=sender)
         turn.groups.put(
             record.group, LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
         )
+        holding.put_forward(turn, record, holding.others(turn, record))
     for other in record.cohort:
         if other not in (turn.me, sender) and turn.peers[other].up:
-            _tell(turn, other, (record.group,))
+            tell(turn, other, (record,))
+
+
+def _replace(turn: Turn, record: Record) -> None:
+    """Hold another server's record instead of the older one here."""
+    for name in sorted(set(record.cohort) - set(turn.records[record.group].cohort) - {turn.me}):
+        peer = turn.peers[name]
+        if peer.state is PeerState.LEFT and peer.evidence is EvidenceKind.CLEAN:
+            # Whoever is admitted was heard by the admitter after it had left (ownership.md 4.4).
+            turn.peers.change(name, evidence=None)
+            evidence.stir(turn, turn.records, name)
+    turn.records.put(record.group, record)
+    turn.claims.drop(record.group)
+    turn.groups.change(record.group, lost=False)
+    if record.event != Event.CLUSTER_STOP.value:
+        turn.cold.drop(record.group)
+
+
+# -- proposals
 
 
 def take_proposals(turn: Turn, sender: str, letter: Proposed) -> None:
     """Persist and acknowledge each record, or refuse it with what is held instead."""
+    if letter.to != turn.incarnation.boot:
+        return
     agreed: list[Agreed] = []
     refusals: list[Refusal] = []
-    for record in letter.records:
-        if record.group not in turn.records:
-            continue
+    known = tuple(record for record in letter.records if record.group in turn.records)
+    _note_told(turn, sender, {record.group: record.version for record in known})
+    for record in known:
         because = _refuse(turn, sender, record)
         if because is None:
-            _accept(turn, sender, record)
+            if turn.records[record.group] != record:
+                _replace(turn, record)
             agreed.append(Agreed(record.group, record.version))
         else:
             refusals.append(Refusal(record.version, turn.records[record.group], because))
             _learn(turn, sender, record)
-    to = boot_of(turn.peers[sender])
+    to = turn.boot_of(sender)
     if agreed:
         turn.send(sender, Accept(to, tuple(agreed)))
     if refusals:
@@ -148,22 +185,13 @@ def _all_told(turn: Turn, sender: str, group: str) -> bool:
     return all(name == sender or group in peer.told for name, peer in turn.peers.items())
 
 
-def _accept(turn: Turn, sender: str, record: Record) -> None:
-    if turn.records[record.group] != record:
-        turn.records.put(record.group, record)
-        turn.claims.drop(record.group)
-        turn.cold.drop(record.group)
-    _note_told(turn, sender, record.group, record.version)
-
-
 def take_accept(turn: Turn, sender: str, letter: Accept) -> None:
     """Note who has persisted a record of mine."""
     if letter.to != turn.incarnation.boot:
         return
-    for agreed in letter.agreed:
-        if agreed.group not in turn.records:
-            continue
-        _note_told(turn, sender, agreed.group, agreed.version)
+    known = tuple(agreed for agreed in letter.agreed if agreed.group in turn.records)
+    _note_told(turn, sender, {agreed.group: agreed.version for agreed in known})
+    for agreed in known:
         claim = turn.claims.get(agreed.group)
         if claim is not None and claim.version == agreed.version and sender in claim.need:
             need = tuple(name for name in claim.need if name != sender)
@@ -179,54 +207,57 @@ def take_refuse(turn: Turn, sender: str, letter: Refuse) -> None:
         claim = turn.claims.get(group)
         if claim is None or claim.version != refusal.version:
             continue
-        holding.note(turn, group, messages.because("rc526", server=sender, reason=refusal.because))
+        if holding.claiming(turn, group) and not evidence.holds(turn, group):
+            _note_refusal(turn, group, sender, refusal.because)
+        _note_told(turn, sender, {group: refusal.record.version})
         _learn(turn, sender, refusal.record)
 
 
-def _become_current(turn: Turn) -> None:
+def _note_refusal(turn: Turn, group: str, sender: str, because: Because) -> None:
+    """Show why a claim must wait; of several refusals the first will do."""
+    note = turn.groups[group].note
+    if note is None or note.key != "rc526":
+        holding.note(turn, group, messages.because("rc526", server=sender, reason=because))
+
+
+# -- becoming current
+
+
+def become_current(turn: Turn, group: str) -> None:
     """Current: every member of my cohort said that it holds the version that I hold."""
-    for group, record in turn.records.items():
-        if group in turn.current or turn.me not in record.cohort:
-            continue
-        if all(
-            turn.peers[name].told.get(group) == record.version
-            for name in record.cohort
-            if name != turn.me
-        ):
-            turn.current.put(group, True)
-        elif turn.alone and _word_of_operator(turn, record):
-            turn.say("rc528", group=group, epoch=record.epoch)
-            turn.current.put(group, True)
+    record = turn.records[group]
+    if group in turn.current:
+        return
+    rest = holding.others(turn, record)
+    counts = turn.me in record.cohort and not turn.groups[group].lost
+    if counts and all(turn.peers[name].told.get(group) == record.version for name in rest):
+        turn.current.put(group, True)
+    elif turn.alone and _word_of_operator(turn, record, rest):
+        turn.say("rc528", group=group, epoch=record.epoch)
+        turn.current.put(group, True)
 
 
-def _word_of_operator(turn: Turn, record: Record) -> bool:
+def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool:
     """Tell whether "start alone" covers everybody who has not answered."""
     return all(
         turn.peers[name].evidence is EvidenceKind.OPERATOR
         or turn.peers[name].told.get(record.group) == record.version
-        for name in record.cohort
-        if name != turn.me
+        for name in rest
     )
 
 
-def _challenge(turn: Turn) -> None:
-    """While not current, ask everybody, again and again."""
-    missing = tuple(group for group in turn.records if group not in turn.current)
-    if not missing:
+def challenge(turn: Turn) -> None:
+    """While not current, ask everybody who is there, again and again."""
+    if len(turn.current) == len(turn.records):
         turn.challenged_at = None
         return
-    due = None if turn.challenged_at is None else turn.challenged_at + turn.beat_ms
-    if due is not None and turn.now < due:
+    due = turn.now if turn.challenged_at is None else turn.challenged_at + turn.beat_ms
+    if turn.now < due:
         turn.wake(due)
         return
+    missing = tuple(group for group in turn.records if group not in turn.current)
     turn.challenged_at = turn.now
     turn.wake(turn.now + turn.beat_ms)
     for name, peer in turn.peers.items():
-        if peer.up:
+        if peer.there:
             turn.send(name, Challenge(missing))
-
-
-def settle(turn: Turn) -> None:
-    """Become current where everybody has answered; ask the others again."""
-    _become_current(turn)
-    _challenge(turn)

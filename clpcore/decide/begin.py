@@ -10,7 +10,15 @@ from clpcore.model.config import ClusterConfig, Group
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Current, Kept
 from clpcore.model.ownership import Record, Wanted
-from clpcore.model.state import ClusterState, Goal, LocalGroup, LocalMonitor, LocalResource, Peer
+from clpcore.model.state import (
+    Claim,
+    ClusterState,
+    Goal,
+    LocalGroup,
+    LocalMonitor,
+    LocalResource,
+    Peer,
+)
 from clpcore.model.states import Automatic, Event, Phase
 
 
@@ -37,6 +45,8 @@ def start(
 
     """
     records = {group.name: _record(config, group, kept) for group in config.groups}
+    current = _still_current(run, records)
+    names = {each.group for each in current}
     return ClusterState(
         me=me,
         incarnation=incarnation,
@@ -51,11 +61,13 @@ def start(
             ends=kept.ends,
             view=kept.view,
         ),
-        run=attrs.evolve(run, current=_still_current(run, records)),
+        run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},
         resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
-        groups={name: _group(record, me, incarnation) for name, record in records.items()},
+        groups={n: _group(r, me, incarnation, run, current=n in names) for n, r in records.items()},
         monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
+        claims={n: _claim(r, me, now) for n, r in records.items() if r.version.proposer == me},
+        due=dict.fromkeys(records, now),
     )
 
 
@@ -77,8 +89,23 @@ def _record(config: ClusterConfig, group: Group, kept: Kept) -> Record:
     return Record(group=group.name, cohort=cohort, wanted=wanted)
 
 
-def _group(record: Record, me: str, incarnation: Incarnation) -> LocalGroup:
-    """Only the agent restarted when the record names this very boot: the hold goes on."""
+def _group(
+    record: Record, me: str, incarnation: Incarnation, run: BootKept, *, current: bool
+) -> LocalGroup:
+    """Only the agent restarted when the record names this very boot: what it did goes on."""
     if (record.owner, record.boot) != (me, incarnation.boot):
         return LocalGroup()
-    return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
+    if run.held.get(record.group) == record.epoch:
+        if current:
+            return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch, confirmed=True)
+        return LocalGroup(goal=Goal.DOWN, event=Event.STOP, epoch=record.epoch, lost=True)
+    if run.join == 0:  # this boot's memory is gone: the others must confirm it
+        return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
+    # A claim that was not yet won; or that gave way, if it is not even known to be old.
+    return LocalGroup(lost=all(each.group != record.group for each in run.current))
+
+
+def _claim(record: Record, me: str, now: int) -> Claim:
+    """Whatever this server proposed last may not have arrived: it is proposed again."""
+    need = tuple(name for name in record.cohort if name != me)
+    return Claim(version=record.version, need=need, since=now, sent_at=now)

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from clpcore.decide import evidence, holding, placement
+from clpcore.decide import evidence, holding, ownership, placement
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Left, StopSelf
 from clpcore.model.peer import Bye
 from clpcore.model.reasons import Because
-from clpcore.model.requests import Request
+from clpcore.model.requests import ClusterStop, ServerStop
 from clpcore.model.state import Ending, Goal
 from clpcore.model.states import Event, FinalAction, Phase
+
+LISTENING_MS = 2_000  # how long others may take to write down that a group is free
 
 # -- the clean leave
 
 
-def leave(turn: Turn, *, stay: bool, cluster: bool, request: Request | None = None) -> None:
+def leave(turn: Turn, *, stay: bool, cluster: bool) -> None:
     """Begin to leave: groups move away, or stop when the whole *cluster* stops."""
     if turn.phase in (Phase.OFFLINE, Phase.DYING):
         if not stay:
             turn.do(Left(stay=False))
         return
-    turn.say("cl2" if cluster else "nm15", server=turn.me)
-    _end(turn, Ending(how=None, because=None, stay=stay, cluster=cluster, request=request))
+    before = turn.ending
+    if before is not None and before.how is not None:
+        return
+    if before is None:
+        turn.say("cl2" if cluster else "nm15", server=turn.me)
+    else:
+        stay, cluster = stay and before.stay, cluster or before.cluster
+    _end(turn, Ending(how=None, because=None, stay=stay, cluster=cluster))
 
 
 def _end(turn: Turn, ending: Ending) -> None:
     turn.ending, turn.phase, turn.since = ending, Phase.LEAVING, turn.now
     event = Event.CLUSTER_STOP if ending.cluster else Event.MOVE
-    for group in turn.config.groups:
-        if evidence.holds(turn, group.name) and turn.groups[group.name].goal is not Goal.DOWN:
-            heir = "" if ending.cluster else placement.choose(turn, group.name)[0]
-            holding.bring_down(turn, group.name, event, heir=heir)
+    for group in turn.config.group_by_name:
+        heir = ""
+        if evidence.holds(turn, group) and not ending.cluster:
+            heir = placement.choose(turn, group)[0]
+        ownership.stop(turn, group, event, heir=heir, stay_stopped=False)
 
 
 def settle(turn: Turn) -> None:
@@ -38,51 +47,56 @@ def settle(turn: Turn) -> None:
     ending = turn.ending
     if ending is None or turn.phase is not Phase.LEAVING:
         return
-    if ending.how is not None:
-        if not any(_still_stopping(turn, group.name) for group in turn.config.groups):
-            _stop_self(turn, ending.how, ending.because)
+    groups = tuple(turn.config.group_by_name)
+    if any(_speaks(turn, group) for group in groups):
         return
-    if all(_gone(turn, group.name) for group in turn.config.groups):
+    clean = all(_down(turn, group) for group in groups)
+    if ending.how is None and clean:
         _say_good_bye(turn, ending)
+    elif ending.how is not None and not any(_still_stopping(turn, group) for group in groups):
+        _stop_self(turn, ending.how, ending.because, clean=clean)
 
 
-def _gone(turn: Turn, group: str) -> bool:
-    """Tell whether *group* is down here and every server that is heard has persisted that."""
-    if evidence.holds(turn, group) or not evidence.idle(turn, group):
-        return False
+def _down(turn: Turn, group: str) -> bool:
+    return not evidence.holds(turn, group) and evidence.idle(turn, group)
+
+
+def _speaks(turn: Turn, group: str) -> bool:
+    """Tell whether a server that is heard may still write down that *group* is free."""
     waiting = turn.claims.get(group)
-    return waiting is None or not any(turn.peers[name].up for name in waiting.need)
+    if waiting is None or not any(turn.peers[name].up for name in waiting.need):
+        return False
+    until = waiting.since + LISTENING_MS
+    if turn.now < until:
+        turn.wake(until, group)
+    return turn.now < until
 
 
 def _still_stopping(turn: Turn, group: str) -> bool:
     """Tell whether an orderly stop can still get somewhere."""
-    if not evidence.holds(turn, group):
-        return not _gone(turn, group) and not _stuck(turn, group)
-    return not _stuck(turn, group)
-
-
-def _stuck(turn: Turn, group: str) -> bool:
+    busy = evidence.holds(turn, group) or turn.groups[group].goal is Goal.DOWN
     names = turn.config.group_by_name[group].by_name
-    return any(turn.resources[group, name].stuck for name in names)
+    return busy and not any(turn.resources[group, name].stuck for name in names)
 
 
 def _say_good_bye(turn: Turn, ending: Ending) -> None:
-    for name in turn.config.server_names:
-        if name != turn.me:
-            turn.send(name, Bye(turn.incarnation.boot.counter))
     turn.say("nm16", server=turn.me)
+    _bye(turn)
     turn.phase, turn.since, turn.ending = Phase.OFFLINE, turn.now, None
-    _forget_boot(turn)
-    if ending.request is not None:
-        turn.reply(ending.request, ok=True)
+    for group in turn.current:  # a clean leave ends the boot, and what holds only within it
+        turn.current.drop(group)
+    turn.join, turn.left = 0, True
+    for key, operation in turn.operations.items():
+        if isinstance(operation.request.op, ServerStop | ClusterStop) and not operation.waits:
+            turn.operations.drop(key)
+            turn.reply(operation.request, ok=True)
     turn.do(Left(stay=ending.stay))
 
 
-def _forget_boot(turn: Turn) -> None:
-    """A clean leave ends the boot: nothing that holds only within it may outlive it."""
-    for group in turn.current:
-        turn.current.drop(group)
-    turn.join, turn.left = 0, True
+def _bye(turn: Turn) -> None:
+    for name in turn.config.server_names:
+        if name != turn.me:
+            turn.send(name, Bye(turn.incarnation.boot.counter))
 
 
 # -- final actions
@@ -101,7 +115,7 @@ def final(turn: Turn, group: str, how: FinalAction, because: Because) -> bool:
         return True
     turn.say("rc203", server=turn.me, action=how.value, reason=because)
     if how in (FinalAction.RESET, FinalAction.PANIC):
-        _stop_self(turn, how, because)
+        _stop_self(turn, how, because, clean=False)
     elif how is FinalAction.STOP_SERVICE:
         _end(turn, Ending(how=None, because=because, stay=True, cluster=False))
     else:
@@ -130,9 +144,12 @@ def _recent_ends(turn: Turn) -> tuple[int, ...]:
     return tuple(at for at in turn.ends if now - turn.config.reboot_window < at <= now)
 
 
-def _stop_self(turn: Turn, how: FinalAction, because: Because | None) -> None:
+def _stop_self(turn: Turn, how: FinalAction, because: Because | None, *, clean: bool) -> None:
+    """Ask the power port; say good-bye first when nothing is left that others must fear."""
     reason = because or turn.say("nm16", server=turn.me)
     turn.ends = (*_recent_ends(turn), turn.now + turn.was.wall)
-    turn.phase, turn.since = Phase.DYING, turn.now
     turn.say("rc242", server=turn.me, action=how.value)
+    if clean:
+        _bye(turn)
+    turn.phase, turn.since = Phase.DYING, turn.now
     turn.do(StopSelf(how=how, because=reason))

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clpcore import messages
 from clpcore.decide.turn import Turn
 from clpcore.model.ids import Boot
-from clpcore.model.ownership import EvidenceKind
+from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
 from clpcore.model.states import Phase, Presence
 
 
 def proof(turn: Turn, server: str) -> EvidenceKind | None:
     """Tell why *server* need not be asked: what it ran is over, whichever boot that was."""
-    if server == turn.me:
+    if server not in turn.absent:
         return None
     peer = turn.peers[server]
-    return None if peer.up else peer.evidence
+    if peer.evidence is EvidenceKind.CLEAN and turn.boot_of(server).counter < _newest(turn, server):
+        return None  # it left, and others have heard it since
+    return peer.evidence
 
 
 def proof_about(turn: Turn, server: str, boot: Boot) -> EvidenceKind | None:
     """Tell why the life *boot* of *server* runs nothing any more; None: it may be serving."""
     if server == turn.me:
         return EvidenceKind.NEW_BOOT if boot < turn.incarnation.boot else None
-    if turn.boots.get(server) is not None and boot.counter < turn.boots[server]:
+    if boot.counter < _newest(turn, server):
         return EvidenceKind.NEW_BOOT
-    return proof(turn, server)
+    kind = proof(turn, server)
+    if kind is EvidenceKind.CLEAN and turn.boot_of(server) < boot:
+        return None  # it left, but that was an earlier life than the one in question
+    return kind
+
+
+def _newest(turn: Turn, server: str) -> int:
+    """Give the highest boot counter known of *server*, from itself or from others."""
+    return turn.boots.get(server) or 0
 
 
 def current(turn: Turn, group: str) -> bool:
@@ -35,6 +47,30 @@ def current(turn: Turn, group: str) -> bool:
 def holds(turn: Turn, group: str) -> bool:
     """Tell whether this server serves *group*, or may be serving it."""
     return turn.groups[group].epoch != 0
+
+
+def lives(turn: Turn, record: Record) -> bool:
+    """Tell whether the recorded owner is heard in the boot that owns."""
+    if record.owner == turn.me:
+        return record.boot == turn.incarnation.boot
+    return record.owner in turn.up and turn.boot_of(record.owner) == record.boot
+
+
+def stir(turn: Turn, groups: Iterable[str], server: str = "") -> None:
+    """Let the turn look at the groups to which news of another server can matter.
+
+    What rests on a third server needs nobody: with many groups that is nearly all of them.
+    """
+    for group in groups:
+        record = turn.records[group]
+        at_rest = record.owner not in (turn.me, server) and lives(turn, record)
+        if not at_rest or group in turn.failback:
+            turn.stir(group)
+
+
+def mine(turn: Turn, record: Record) -> bool:
+    """Tell whether the record names this very boot."""
+    return (record.owner, record.boot) == (turn.me, turn.incarnation.boot)
 
 
 def idle(turn: Turn, group: str) -> bool:
@@ -51,8 +87,8 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
         return messages.because("rc540", server=turn.me)
     if turn.me not in turn.config.homes[group]:
         return messages.because("rc541", server=turn.me, group=group)
-    if not current(turn, group):
-        return why_not_current(turn, group)
+    if obstacle := not_current(turn, group):
+        return obstacle
     for name in turn.config.group_by_name[group].by_name:
         resource = turn.resources[group, name]
         if resource.stuck:
@@ -64,12 +100,21 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
     return None
 
 
-def why_not_current(turn: Turn, group: str) -> Because:
-    """Name the silent server that may have newer ownership; otherwise it is a matter of moments."""
+def not_current(turn: Turn, group: str) -> Because | None:
+    """Tell whom this server waits for to be current; None: it is.
+
+    A silent server may have newer ownership; with the others it is a matter of moments.
+    """
+    if current(turn, group):
+        return None
     record = turn.records[group]
-    for name in record.cohort if turn.me in record.cohort else ():
-        if name == turn.me or turn.peers[name].up:
-            continue
-        if turn.peers[name].told.get(group) != record.version:
+    missing = [
+        name
+        for name in record.cohort
+        if turn.me not in record.cohort
+        or (name != turn.me and turn.peers[name].told.get(group) != record.version)
+    ]
+    for name in missing:
+        if name in turn.absent:
             return messages.because("rc531", group=group, server=name)
-    return messages.because("rc542", server=turn.me, group=group)
+    return messages.because("rc542", server=turn.me, missing=", ".join(missing))

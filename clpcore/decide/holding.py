@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import attrs
 
 from clpcore import messages
@@ -21,18 +23,20 @@ def note(turn: Turn, group: str, because: Because) -> None:
         turn.say("rc66", group=group, reason=because)
 
 
-def claim(turn: Turn, group: str, event: Event, previous: str) -> bool:
-    """Begin to claim *group* for this server; False, with a note, when that is not allowed."""
+def others(turn: Turn, record: Record) -> tuple[str, ...]:
+    """Give the other members of the record's cohort."""
+    return tuple(name for name in record.cohort if name != turn.me)
+
+
+def claim(turn: Turn, group: str, event: Event, previous: str) -> Because | None:
+    """Begin to claim *group* for this server, or tell why that is not allowed."""
     record = turn.records[group]
-    if evidence.holds(turn, group) or _claiming(turn, group):
-        return False
+    if evidence.holds(turn, group) or claiming(turn, group):
+        return None
     obstacle = evidence.obstacle_here(turn, group) or _unproven(turn, record)
     if obstacle is not None:
-        note(turn, group, obstacle)
-        return False
-    rest = tuple(
-        name for name in record.cohort if name != turn.me and evidence.proof(turn, name) is None
-    )
+        return obstacle
+    rest = unproven_rest(turn, record)
     new = attrs.evolve(
         record,
         version=turn.next_version(record),
@@ -40,7 +44,7 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> bool:
         owner=turn.me,
         boot=turn.incarnation.boot,
         cohort=tuple(sorted((turn.me, *rest))),
-        evidence=_evidence_for(turn, record, rest),
+        evidence=_evidence_for(turn, record),
         wanted=Wanted.AUTO,
         heir="",
         event=event.value,
@@ -50,44 +54,61 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> bool:
     turn.groups.put(group, LocalGroup(event=event))
     turn.cold.drop(group)
     put_forward(turn, new, rest)
-    return True
+    return None
 
 
-def _claiming(turn: Turn, group: str) -> bool:
-    record = turn.records[group]
-    mine = (record.owner, record.boot) == (turn.me, turn.incarnation.boot)
-    return mine and group in turn.claims
+def claiming(turn: Turn, group: str) -> bool:
+    """Tell whether a claim of this server for *group* is under way."""
+    return group in turn.claims and evidence.mine(turn, turn.records[group])
+
+
+def unproven_rest(turn: Turn, record: Record) -> tuple[str, ...]:
+    """Give the other members of the cohort whose word is needed."""
+    proven = proven_in(turn, record.cohort)
+    return tuple(name for name in others(turn, record) if name not in proven)
+
+
+def proven_in(turn: Turn, servers: Collection[str]) -> tuple[str, ...]:
+    """Give those of *servers* that are proven stopped."""
+    absent = turn.absent.intersection(servers)
+    return tuple(name for name in sorted(absent) if evidence.proof(turn, name) is not None)
 
 
 def _unproven(turn: Turn, record: Record) -> Because | None:
     """Name the first server without whose word or proven end nobody may claim."""
-    if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
-        mine = record.owner == turn.me
-        if not mine and record.owner in record.cohort:
-            return messages.because("rc530", group=record.group, server=record.owner)
-    for name in record.cohort:
-        if name != turn.me and not turn.peers[name].up and evidence.proof(turn, name) is None:
+    owner = record.owner if record.owner in others(turn, record) else ""
+    if owner and evidence.proof_about(turn, owner, record.boot) is None:
+        return messages.because("rc530", group=record.group, server=owner)
+    for name in sorted(turn.absent.intersection(record.cohort)):
+        if evidence.proof(turn, name) is None:
             return messages.because("rc531", group=record.group, server=name)
     return None
 
 
-def _evidence_for(turn: Turn, record: Record, rest: tuple[str, ...]) -> tuple[Evidence, ...]:
+def _evidence_for(turn: Turn, record: Record) -> tuple[Evidence, ...]:
     """Give what the claim rests on: about the former holder, and everybody not asked."""
     found: list[Evidence] = []
     if record.owner:
         kind = evidence.proof_about(turn, record.owner, record.boot)
         if kind is not None:
             found.append(Evidence(record.owner, record.boot.counter, kind))
-    for name in record.cohort:
-        kind = evidence.proof(turn, name)
-        if name not in (turn.me, record.owner) and name not in rest and kind is not None:
-            found.append(Evidence(name, turn.boots.get(name) or 0, kind))
+    for name in proven_in(turn, record.cohort):
+        if name != record.owner:
+            found += about(turn, name)
     return tuple(found)
 
 
+def about(turn: Turn, server: str) -> tuple[Evidence, ...]:
+    """Give what is proven about the newest known boot of *server*."""
+    kind = evidence.proof(turn, server)
+    return () if kind is None else (Evidence(server, turn.boots.get(server) or 0, kind),)
+
+
 def put_forward(turn: Turn, record: Record, need: tuple[str, ...]) -> None:
+    """Persist *record* and ask for the word of those who are needed."""
     turn.records.put(record.group, record)
-    turn.claims.put(record.group, Claim(version=record.version, need=need, sent_at=turn.now))
+    claim = Claim(version=record.version, need=need, since=turn.now, sent_at=turn.now)
+    turn.claims.put(record.group, claim)
     for name in need:
         turn.propose(name, record)
 
@@ -100,6 +121,7 @@ def release(turn: Turn, group: str) -> None:
         wanted = Wanted.STOPPED
     if local.blocked:
         wanted = Wanted.BLOCKED
+    to_be_told = local.heir or local.event is Event.CLUSTER_STOP
     new = attrs.evolve(
         record,
         version=turn.next_version(record),
@@ -107,12 +129,12 @@ def release(turn: Turn, group: str) -> None:
         boot=Boot(0),
         wanted=wanted,
         heir=local.heir,
-        event=local.event.value if local.heir else "",
+        event=local.event.value if to_be_told else "",
         avoid=local.avoid,
         previous=turn.me,
     )
     turn.groups.put(group, LocalGroup(event=local.event, note=local.note))
-    put_forward(turn, new, tuple(name for name in record.cohort if name != turn.me))
+    put_forward(turn, new, others(turn, record))
 
 
 def want(turn: Turn, group: str, wanted: Wanted) -> None:
@@ -121,7 +143,7 @@ def want(turn: Turn, group: str, wanted: Wanted) -> None:
     turn.cold.drop(group)
     if record.wanted is not wanted:
         new = attrs.evolve(record, version=turn.next_version(record), wanted=wanted)
-        put_forward(turn, new, tuple(n for n in record.cohort if n != turn.me))
+        put_forward(turn, new, others(turn, record))
 
 
 def bring_down(
@@ -135,7 +157,8 @@ def bring_down(
 ) -> None:
     """Deactivate *group* here; when that is proven, the release says the rest."""
     local = turn.groups[group]
-    if local.goal is Goal.DOWN and (local.stay_stopped or not stay_stopped):
+    stronger = stay_stopped and not local.stay_stopped
+    if local.goal is Goal.DOWN and not stronger and event is not Event.CLUSTER_STOP:
         return
     for name in turn.config.group_by_name[group].by_name:
         turn.resources.change((group, name), tries=0, stops=0)
@@ -149,7 +172,7 @@ def bring_down(
             event=event,
             bounce=(),
             heir=heir,
-            stay_stopped=stay_stopped,
+            stay_stopped=stay_stopped or local.stay_stopped,
             avoid=avoid,
             halted=None,
             note=None,
@@ -157,8 +180,14 @@ def bring_down(
     )
 
 
+def give_up_claim(turn: Turn, group: str, *, heir: str, stay_stopped: bool) -> None:
+    """Take back a claim that was not yet won: nothing of it runs."""
+    turn.groups.change(group, heir=heir, stay_stopped=stay_stopped)
+    release(turn, group)
+
+
 def let_go(turn: Turn, group: str) -> None:
     """After giving way: nothing is served here, and what this server believed is stale."""
-    turn.groups.put(group, LocalGroup())
+    turn.groups.put(group, LocalGroup(lost=True))
     turn.current.drop(group)
     turn.claims.drop(group)

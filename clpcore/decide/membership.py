@@ -1,32 +1,32 @@
-"""Who is there: signs of life, silence, clean leaves, joining, the view and its leader."""
+"""Who is there: signs of life, silence, clean leaves."""
 
 from __future__ import annotations
 
 import attrs
 
+from clpcore.decide import evidence, joining
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
 from clpcore.model.actions import RaiseBoot
 from clpcore.model.config import ClusterConfig
-from clpcore.model.ids import Incarnation, View
+from clpcore.model.ids import Incarnation
 from clpcore.model.ownership import EvidenceKind
 from clpcore.model.peer import Beat, Bye
 from clpcore.model.state import ClusterState, Decision, Peer, PeerState
-from clpcore.model.states import Automatic, Phase
+from clpcore.model.states import Phase
 
 
 def quiet(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Decision | None:
     """Answer at once what changes nothing: a tick before its time, a heartbeat without news."""
-    if taken.now - state.now > pause_limit(config):
-        return None
     now = max(taken.now, state.now)
+    due = state.wake_at is None or now >= state.wake_at
+    if due or taken.now - state.now > pause_limit(config):
+        return None
     if isinstance(taken, given.Tick):
-        if state.wake_at is None or now >= state.wake_at:
-            return None
         changed = attrs.evolve(state, now=now)
     elif isinstance(taken, given.HeardBeat):
         peer = state.peers.get(taken.sender)
-        if peer is None or not _no_news(peer, taken):
+        if peer is None or not _no_news(state, peer, taken):
             return None
         again = attrs.evolve(peer, links={**peer.links, taken.link: now})
         changed = attrs.evolve(state, now=now, peers={**state.peers, taken.sender: again})
@@ -35,14 +35,26 @@ def quiet(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Dec
     return Decision(state=changed, actions=(), because=(), wake_at=state.wake_at)
 
 
-def _no_news(peer: Peer, taken: given.HeardBeat) -> bool:
+def _no_news(state: ClusterState, peer: Peer, taken: given.HeardBeat) -> bool:
+    """Tell whether it says what was said before; which groups it names changes all the time."""
+    before, beat = peer.beat, taken.beat
+    if before is None or not peer.up or peer.incarnation != taken.incarnation:
+        return False
     return (
-        peer.up
-        and peer.incarnation == taken.incarnation
-        and peer.beat == taken.beat
-        and taken.link in peer.links
-        and peer.report == taken.beat.report
+        taken.link in peer.links
+        and peer.report == beat.report
+        and before.phase is beat.phase
+        and before.join == beat.join
+        and before.view == beat.view
+        and before.hears == beat.hears
+        and before.verification == beat.verification
+        and not any(_mine(state, each.group) for each in beat.held)
     )
+
+
+def _mine(state: ClusterState, group: str) -> bool:
+    local = state.groups.get(group)
+    return local is not None and local.epoch != 0
 
 
 def pause_limit(config: ClusterConfig) -> int:
@@ -76,30 +88,33 @@ def knows(turn: Turn, sender: str, incarnation: Incarnation) -> bool:
 
 def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
     """Note a sign of life; a newer boot proves that the older one is over."""
-    peer = turn.peers.get(taken.sender)
-    if peer is None:
-        return
-    known = peer.incarnation
-    if known is not None and taken.incarnation < known:
+    before = turn.peers.get(taken.sender)
+    if before is None or _of_an_older_life(turn, before, taken):
         return
     _notice_own_number(turn, taken.sender, taken.beat)
-    if known is None or taken.incarnation != known:
+    peer = before
+    if peer.incarnation != taken.incarnation:
         peer = _new_incarnation(turn, taken, peer)
     if peer.state is PeerState.LEFT or taken.beat.phase is Phase.OFFLINE:
         # A life that said good-bye, or says so again: no beat of it brings anything back.
-        _left(turn, taken.sender, attrs.evolve(peer, beat=taken.beat))
-        turn.peers.change(taken.sender, links={taken.link: turn.now})
+        _left(turn, taken.sender, attrs.evolve(peer, beat=taken.beat, links={taken.link: turn.now}))
         return
     links = {**(peer.links if peer.up else {}), taken.link: turn.now}
     if not peer.up:
         _say_heard(turn, taken.sender, peer)
         peer = attrs.evolve(peer, state=PeerState.UP, since=turn.now, evidence=None, told={})
     if _joined(peer.beat, taken.beat):
-        _want_failback(turn, taken.sender)
-    named = {each.group: each.epoch for each in taken.beat.held}
-    held = peer.held if named == peer.held else named
-    turn.peers.put(taken.sender, attrs.evolve(peer, beat=taken.beat, links=links, held=held))
-    turn.boots.put(taken.sender, taken.incarnation.boot.counter)
+        joining.want_failback(turn, taken.sender)
+    peer = attrs.evolve(peer, beat=taken.beat, links=links)
+    turn.peers.put(taken.sender, peer)
+    _note_boots(turn, taken)
+    if _stands_otherwise(before, peer):
+        evidence.stir(turn, turn.records, taken.sender)
+
+
+def _of_an_older_life(turn: Turn, peer: Peer, taken: given.HeardBeat) -> bool:
+    older = peer.incarnation is not None and taken.incarnation < peer.incarnation
+    return older or taken.incarnation.boot.counter < (turn.boots.get(taken.sender) or 0)
 
 
 def _new_incarnation(turn: Turn, taken: given.HeardBeat, peer: Peer) -> Peer:
@@ -133,30 +148,48 @@ def _joined(before: Beat | None, now: Beat) -> bool:
     return now.phase is Phase.ONLINE and (before is None or before.phase is not Phase.ONLINE)
 
 
-def _want_failback(turn: Turn, better: str) -> None:
-    pairs = tuple(
-        (group.name, better)
-        for group in turn.config.groups
-        if group.failback is Automatic.AUTO and better in turn.config.homes[group.name]
+def _note_boots(turn: Turn, taken: given.HeardBeat) -> None:
+    """Note the newest boots, its own and those that it heard: older evidence is void (4.4)."""
+    turn.boots.put(taken.sender, taken.incarnation.boot.counter)
+    for heard in taken.beat.hears:
+        if heard.server in turn.peers and heard.boot > (turn.boots.get(heard.server) or 0):
+            turn.boots.put(heard.server, heard.boot)
+            evidence.stir(turn, turn.records, heard.server)
+
+
+def _stands_otherwise(before: Peer, now: Peer) -> bool:
+    """Tell whether what changed of a server can matter to any group."""
+    return (before.state, before.incarnation, before.phase, before.evidence) != (
+        now.state,
+        now.incarnation,
+        now.phase,
+        now.evidence,
     )
-    turn.failback = tuple(sorted({*turn.failback, *pairs}))
 
 
 def _notice_own_number(turn: Turn, sender: str, beat: Beat) -> None:
     """After a lost journal, peers know a higher boot than ours and will not listen to us."""
+    if turn.phase is Phase.OFFLINE:
+        return
     mine = turn.incarnation.boot.counter
-    fresh = all(record.version.round == 0 for _, record in turn.records.items())
     for heard in beat.hears:
         if heard.server != turn.me:
             continue
-        deaf = not heard.now and heard.boot == mine and fresh and turn.phase is Phase.STARTING
-        if heard.boot > mine or (deaf and turn.incarnation.start == 1 and _settled(turn)):
+        if heard.boot > mine or (heard.boot == mine and not heard.now and _is_taken_for_old(turn)):
             turn.say("nm91", server=sender, boot=heard.boot, mine=mine)
             turn.do(RaiseBoot(heard.boot))
+            if turn.phase is Phase.STARTING:
+                turn.phase = Phase.OFFLINE  # this life joins nothing any more
 
 
-def _settled(turn: Turn) -> bool:
-    return turn.now - turn.since > turn.config.heartbeat_timeout
+def _is_taken_for_old(turn: Turn) -> bool:
+    """Tell whether the others may take this life for an earlier one with the same number."""
+    return (
+        turn.phase is Phase.STARTING
+        and turn.incarnation.start == 1
+        and turn.now - turn.since > turn.config.heartbeat_timeout
+        and all(record.version.round == 0 for _, record in turn.records.items())
+    )
 
 
 def take_bye(turn: Turn, sender: str, bye: Bye) -> None:
@@ -168,123 +201,54 @@ def take_bye(turn: Turn, sender: str, bye: Bye) -> None:
 
 
 def _left(turn: Turn, sender: str, peer: Peer) -> None:
+    before = turn.peers[sender]
     if peer.state is not PeerState.LEFT:
         turn.say("nm14", server=sender)
-    turn.peers.put(
-        sender,
-        Peer(
-            state=PeerState.LEFT,
-            incarnation=peer.incarnation,
-            since=peer.since if peer.state is PeerState.LEFT else turn.now,
-            evidence=EvidenceKind.CLEAN,
-            beat=peer.beat,
-        ),
+    now = Peer(
+        state=PeerState.LEFT,
+        incarnation=peer.incarnation,
+        since=peer.since if peer.state is PeerState.LEFT else turn.now,
+        evidence=EvidenceKind.CLEAN,
+        beat=peer.beat,
+        links=peer.links,
     )
+    turn.peers.put(sender, now)
     if peer.incarnation is not None:
         turn.boots.put(sender, peer.incarnation.boot.counter)
+    if _stands_otherwise(before, now):
+        evidence.stir(turn, turn.records, sender)
 
 
 # -- consequences
 
 
 def settle(turn: Turn) -> None:
-    """Find silence, join, and keep the view."""
-    _find_silence(turn)
-    _follow_verification(turn)
-    if turn.phase is Phase.STARTING:
-        _join(turn)
-    _keep_view(turn)
-
-
-def _find_silence(turn: Turn) -> None:
+    """Find silence."""
     timeout = turn.config.heartbeat_timeout
     for name, peer in turn.peers.items():
-        if not peer.up:
+        if not _can_fall_silent(turn, peer):
             continue
         last = max(peer.links.values(), default=peer.since)
         if turn.now - last < timeout:
             turn.wake(last + timeout)
-            continue
-        evidence = EvidenceKind.NONE if turn.config.unproven_takeover else None
+        elif peer.state is PeerState.LEFT:
+            turn.peers.change(name, links={})  # its agent is gone as well
+        else:
+            _falls_silent(turn, name, peer, last)
+
+
+def _can_fall_silent(turn: Turn, peer: Peer) -> bool:
+    """Tell whether its silence would be news; one never seen counts only without proof."""
+    if peer.state is PeerState.UNSEEN:
+        return turn.config.unproven_takeover and peer.evidence is None
+    return bool(peer.links) and peer.state is not PeerState.SILENT
+
+
+def _falls_silent(turn: Turn, name: str, peer: Peer, last: int) -> None:
+    kind = EvidenceKind.NONE if turn.config.unproven_takeover else None
+    if peer.up:
+        timeout = turn.config.heartbeat_timeout
         turn.say("nm2", server=name, ms=turn.now - last, timeout=timeout)
-        turn.peers.put(
-            name,
-            attrs.evolve(
-                peer, state=PeerState.SILENT, since=turn.now, evidence=evidence, held={}, told={}
-            ),
-        )
-
-
-def _follow_verification(turn: Turn) -> None:
-    leader = turn.leader()
-    if leader in ("", turn.me):
-        return
-    beat = turn.peers[leader].beat
-    if beat is not None and beat.verification != turn.verification:
-        set_verification(turn, on=beat.verification)
-
-
-def set_verification(turn: Turn, *, on: bool) -> None:
-    """Enter or leave verification mode; leaving clears every dummy failure here."""
-    if turn.verification == on:
-        return
-    turn.verification = on
-    turn.say("rm180" if on else "rm181")
-    if not on:
-        for name, monitor in turn.monitors.items():
-            if monitor.dummy:
-                turn.monitors.change(name, dummy=False, next_at=turn.now)
-
-
-def _join(turn: Turn) -> None:
-    """Become a member once the own resources are known and the wait for the others is over."""
-    if any(r.probed_at is None for _, r in turn.resources.items()):
-        return
-    reason = _wait_is_over(turn)
-    if reason is None:
-        turn.wake(turn.since + turn.config.startup_wait)
-        return
-    first = not turn.members()
-    if turn.join == 0:
-        joins = [p.beat.join for _, p in turn.peers.items() if p.member and p.beat]
-        turn.join = 1 + max(joins, default=0)
-        if first:
-            _begin_cold(turn)
-    turn.phase, turn.since = Phase.ONLINE, turn.now
-    turn.say(reason, server=turn.me, join=turn.join)
-    _want_failback(turn, turn.me)
-
-
-def _wait_is_over(turn: Turn) -> str | None:
-    if any(peer.member for _, peer in turn.peers.items()):
-        return "nm20"
-    if all(peer.state is not PeerState.UNSEEN for _, peer in turn.peers.items()):
-        return "nm6"
-    if turn.alone:
-        return "nm21"
-    if turn.now - turn.since >= turn.config.startup_wait:
-        return "nm7"
-    return None
-
-
-def _begin_cold(turn: Turn) -> None:
-    """A cluster that starts anew starts what its configuration says, not what was stopped once."""
-    for group in turn.config.groups:
-        wanted = turn.records[group.name].wanted
-        auto = group.startup is Automatic.AUTO
-        turn.cold.put(group.name, wanted.at_cold_start(auto=auto))
-
-
-def _keep_view(turn: Turn) -> None:
-    leader = turn.leader()
-    if leader == turn.me:
-        members = turn.members()
-        if (turn.view.leader, turn.view.members) != (leader, members):
-            turn.view = View(turn.view.counter + 1, leader, members)
-            turn.say("nm22", leader=leader, members=", ".join(members), view=turn.view.counter)
-    elif leader:
-        beat = turn.peers[leader].beat
-        if beat and beat.view.leader == leader and beat.view != turn.view:
-            if turn.view.leader != leader:
-                turn.say("nm23", leader=leader, view=beat.view.counter)
-            turn.view = beat.view
+        peer = attrs.evolve(peer, state=PeerState.SILENT, since=turn.now)
+    turn.peers.put(name, attrs.evolve(peer, evidence=kind, told={}))
+    evidence.stir(turn, turn.records, name)

@@ -1,54 +1,67 @@
-"""What operators ask for: who decides on it, and when it is done."""
+"""What operators ask for: who decides on it, and how it begins."""
 
 from __future__ import annotations
 
 import attrs
 
 from clpcore import messages
-from clpcore.decide import endings, evidence, holding, membership, placement
+from clpcore.decide import endings, evidence, holding, joining, placement
 from clpcore.decide.turn import Turn
+from clpcore.model import requests as ops
 from clpcore.model.actions import RaiseBoot
 from clpcore.model.ownership import EvidenceKind, Wanted
-from clpcore.model.peer import Forward, Reply
+from clpcore.model.peer import Forward
 from clpcore.model.reasons import Because
-from clpcore.model.requests import (
-    ClusterStart,
-    ClusterStop,
-    DummyFailure,
-    GroupFailover,
-    GroupMove,
-    GroupStart,
-    GroupStop,
-    MonitorResume,
-    MonitorSuspend,
-    Request,
-    ServerStart,
-    ServerStop,
-    Verification,
-)
-from clpcore.model.state import Goal, Operation
-from clpcore.model.states import Event, Phase, Presence, Shown
-
-GIVE_UP_MS = 7_200_000
+from clpcore.model.requests import Request
+from clpcore.model.state import Operation
+from clpcore.model.states import Event, Phase
 
 # -- taking a request
 
 
 def take(turn: Turn, request: Request) -> None:
-    """Refuse, hand on, or begin what an operator asked for."""
+    """Refuse, hand on, or begin what an operator asked for; a repeated request is no new one."""
+    if request.id in turn.operations:
+        return
+    answered = turn.answered.get(request.id)
+    if answered is not None:
+        turn.send(request.origin, answered)
+        return
     refusal = _unknown_name(turn, request)
     if refusal is not None:
         turn.reply(request, refusal, ok=False)
         return
     if request.origin == turn.me:
-        turn.say("op1", op=type(request.op).__name__, by=request.by, server=turn.me)
+        turn.say("op1", op=_spelled(request.op), by=request.by, server=turn.me)
     match request.op:
-        case GroupStart() | GroupStop() | GroupMove() | GroupFailover() | Verification():
+        case (
+            ops.GroupStart()
+            | ops.GroupStop()
+            | ops.GroupMove()
+            | ops.GroupFailover()
+            | ops.Verification()
+        ):
             _by_leader(turn, request)
-        case MonitorSuspend() | MonitorResume() | ClusterStop() | ClusterStart():
+        case ops.MonitorSuspend(server="") | ops.MonitorResume(server=""):
             _by_everybody(turn, request)
-        case DummyFailure(server=server) | ServerStop(server=server) | ServerStart(server=server):
+        case ops.ServerStart(server=server, alone=True) if not _there(turn, server):
+            turn.reply(request, messages.because("op5", server=server), ok=False)
+        case ops.ClusterStop() | ops.ClusterStart() | ops.ServerStart(alone=True):
+            _by_everybody(turn, request)
+        case (
+            ops.MonitorSuspend(server=server)
+            | ops.MonitorResume(server=server)
+            | ops.DummyFailure(server=server)
+            | ops.ServerStop(server=server)
+            | ops.ServerStart(server=server)
+        ):
             _by(turn, request, server)
+
+
+def _spelled(op: ops.Op) -> str:
+    """Spell a request as its class and whatever it names."""
+    values = attrs.asdict(op).values()
+    return " ".join([type(op).__name__, *(str(value) for value in values if value != "")])
 
 
 def _unknown_name(turn: Turn, request: Request) -> Because | None:
@@ -74,32 +87,39 @@ def _by(turn: Turn, request: Request, server: str) -> None:
         _carry_out(turn, request)
     elif request.origin != turn.me:
         turn.reply(request, messages.because("op4", server=server), ok=False)
-    elif not turn.peers[server].there:
+    elif not _there(turn, server):
         turn.reply(request, messages.because("op5", server=server), ok=False)
     else:
-        turn.send(server, Forward(request))
-        turn.operations.put(request.id, Operation(request=request, at=turn.now, forwarded=server))
+        _hand_on(turn, request, (server,))
+
+
+def _there(turn: Turn, server: str) -> bool:
+    return server == turn.me or turn.peers[server].there
 
 
 def _by_everybody(turn: Turn, request: Request) -> None:
     """Carry out here; the server that was asked first also tells the others."""
-    only = getattr(request.op, "server", "")
-    if only:
-        _by(turn, request, only)
+    if request.origin != turn.me:
+        _carry_out(turn, request)
         return
-    if request.origin == turn.me:
-        for name in turn.config.server_names:
-            if name != turn.me:
-                turn.send(name, Forward(request))
-    _carry_out(turn, request)
+    rest = tuple(name for name, peer in turn.peers.items() if peer.there)
+    _hand_on(turn, request, rest)
+    if isinstance(request.op, ops.ClusterStart) and turn.phase is Phase.OFFLINE:
+        return  # its own start ends this agent, and with it what it still has to hand on
+    refusal = _begin(turn, request)
+    if refusal is not None:
+        turn.operations.drop(request.id)
+        turn.reply(request, refusal, ok=False)
 
 
-def take_reply(turn: Turn, letter: Reply) -> None:
-    """Hand the answer of the server that decided to the operator here."""
-    operation = turn.operations.get(letter.request)
-    if operation is not None and operation.forwarded:
-        turn.operations.drop(letter.request)
-        turn.reply(operation.request, *letter.because, ok=letter.ok)
+def _hand_on(turn: Turn, request: Request, servers: tuple[str, ...]) -> None:
+    """Hand a request on; it is sent again until each of *servers* has answered, or is gone."""
+    for server in servers:
+        turn.send(server, Forward(request))
+    waits = {server: turn.peers[server].incarnation for server in servers}
+    turn.operations.put(
+        request.id, Operation(request=request, at=turn.now, waits=waits, sent_at=turn.now)
+    )
 
 
 # -- carrying it out
@@ -109,109 +129,120 @@ def _carry_out(turn: Turn, request: Request) -> None:
     refusal = _begin(turn, request)
     if refusal is not None:
         turn.reply(request, refusal, ok=False)
-    elif request.id not in turn.operations and not _answers_later(request):
+    elif request.id not in turn.operations:
         turn.reply(request, ok=True)
-
-
-def _answers_later(request: Request) -> bool:
-    return isinstance(request.op, ServerStop | ClusterStop)
 
 
 def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901 - one line each
     match request.op:
-        case GroupStart(group=group, server=server):
+        case ops.GroupStart(group=group, server=server):
             return _start(turn, request, group, server)
-        case GroupStop(group=group):
+        case ops.GroupStop(group=group):
             return _stop(turn, request, group)
-        case GroupMove(group=group, server=server):
+        case ops.GroupMove(group=group, server=server):
             return _move(turn, request, group, server, Event.MOVE)
-        case GroupFailover(group=group, server=server):
+        case ops.GroupFailover(group=group, server=server):
             return _move(turn, request, group, server, Event.FAILOVER)
-        case MonitorSuspend(monitor=monitor):
+        case ops.MonitorSuspend(monitor=monitor):
             turn.suspended.put(monitor, True)
             turn.say("rm29", monitor=monitor, server=turn.me)
-        case MonitorResume(monitor=monitor):
+        case ops.MonitorResume(monitor=monitor):
             turn.suspended.drop(monitor)
             turn.say("rm30", monitor=monitor, server=turn.me)
-        case Verification(on=on):
-            membership.set_verification(turn, on=on)
-        case DummyFailure():
+        case ops.Verification(on=on):
+            joining.set_verification(turn, on=on)
+        case ops.DummyFailure():
             return _dummy(turn, request.op)
-        case ServerStop():
-            endings.leave(turn, stay=True, cluster=False, request=request)
-        case ClusterStop():
-            endings.leave(turn, stay=True, cluster=True, request=request)
-        case ServerStart(alone=alone):
-            return _start_server(turn, alone=alone)
-        case ClusterStart():
-            return _start_server(turn, alone=False)
+        case ops.ServerStop():
+            _stop_here(turn, request, cluster=False)
+        case ops.ClusterStop():
+            _stop_here(turn, request, cluster=True)
+        case ops.ServerStart(server=server, alone=True):
+            return _start_alone(turn, server)
+        case ops.ServerStart() | ops.ClusterStart():
+            start_here(turn, request.op)
     return None
 
 
 def _start(turn: Turn, request: Request, group: str, server: str) -> Because | None:
     record = turn.records[group]
-    if record.owner and placement.lives(turn, record):
+    if record.owner and evidence.lives(turn, record):
         if server in ("", record.owner):
             return None
         return messages.because("op6", group=group, server=record.owner)
     if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
         return messages.because("rc530", group=group, server=record.owner)
-    target, refusal = _target(turn, group, server, ())
-    if refusal is None:
-        _remember(turn, request, group, target)
-        placement.nominate(turn, group, target, Event.START)
-    return refusal
+    target, why = _target(turn, group, server, ())
+    if not target:
+        return why
+    _remember(turn, request, group, target)
+    placement.nominate(turn, group, target, why)
+    return None
 
 
 def _stop(turn: Turn, request: Request, group: str) -> Because | None:
     record = turn.records[group]
-    if record.owner and placement.lives(turn, record):
+    if record.owner and evidence.lives(turn, record):
         _remember(turn, request, group, "")
         placement.order_stop(turn, group, Event.STOP, stay_stopped=True)
         return None
-    if not evidence.current(turn, group):
-        return messages.because("rc542", server=turn.me, group=group)
-    holding.want(turn, group, Wanted.STOPPED)
-    return None
+    if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
+        return messages.because("rc530", group=group, server=record.owner)
+    refusal = evidence.not_current(turn, group)
+    if refusal is None:
+        _remember(turn, request, group, "")
+        holding.want(turn, group, Wanted.STOPPED)
+    return refusal
 
 
 def _move(turn: Turn, request: Request, group: str, server: str, event: Event) -> Because | None:
     record = turn.records[group]
-    if not record.owner or not placement.lives(turn, record):
+    if not record.owner or not evidence.lives(turn, record):
         return messages.because("op7", group=group)
     if server == record.owner:
         return messages.because("op8", group=group, server=server)
-    target, refusal = _target(turn, group, server, (record.owner,))
-    if refusal is None:
-        _remember(turn, request, group, target)
-        if event is Event.FAILOVER:
-            turn.say("rc60", group=group, server=target, previous=record.owner)
-        else:
-            turn.say("rc50", group=group, server=target, previous=record.owner)
-        placement.order_stop(turn, group, event, heir=target)
-    return refusal
+    target, why = _target(turn, group, server, (record.owner,))
+    if not target:
+        return why
+    _remember(turn, request, group, target)
+    key = "rc60" if event is Event.FAILOVER else "rc50"
+    turn.say(key, group=group, server=target, previous=record.owner)
+    placement.order_stop(turn, group, event, heir=target)
+    return None
 
 
-def _target(
-    turn: Turn, group: str, server: str, without: tuple[str, ...]
-) -> tuple[str, Because | None]:
-    if server:
-        if server not in turn.config.homes[group]:
-            return "", messages.because("rc541", server=server, group=group)
-        return server, placement.refusal_of(turn, group, server)
-    chosen, why = placement.choose(turn, group, without=without)
-    return chosen, None if chosen else why
+def _target(turn: Turn, group: str, server: str, without: tuple[str, ...]) -> tuple[str, Because]:
+    """Give the server that was named, or the best one, and why; "" and why not."""
+    if not server:
+        return placement.choose(turn, group, without=without)
+    if server not in turn.config.homes[group]:
+        return "", messages.because("rc541", server=server, group=group)
+    refusal = placement.refusal_of(turn, group, server)
+    if refusal is not None:
+        return "", refusal
+    return server, messages.because("rc564", server=server)
 
 
 def _remember(turn: Turn, request: Request, group: str, target: str) -> None:
-    record = turn.records[group]
+    """Wait for the end of it; what was asked of the same group before is overtaken."""
+    for key, older in turn.operations.items():
+        if older.group == group and not older.waits:
+            turn.operations.drop(key)
+            turn.reply(older.request, messages.because("op17", group=group), ok=False)
     turn.operations.put(
         request.id,
-        Operation(request=request, at=turn.now, group=group, target=target, epoch=record.epoch),
+        Operation(
+            request=request,
+            at=turn.now,
+            group=group,
+            target=target,
+            epoch=turn.records[group].epoch,
+            sent_at=turn.now,
+        ),
     )
 
 
-def _dummy(turn: Turn, op: DummyFailure) -> Because | None:
+def _dummy(turn: Turn, op: ops.DummyFailure) -> Because | None:
     if not turn.verification:
         return messages.because("op9", monitor=op.monitor)
     if not turn.config.monitor_by_name[op.monitor].looks_on(turn.me):
@@ -223,101 +254,35 @@ def _dummy(turn: Turn, op: DummyFailure) -> Because | None:
     return None
 
 
-def _start_server(turn: Turn, *, alone: bool) -> Because | None:
+def _stop_here(turn: Turn, request: Request, *, cluster: bool) -> None:
+    if turn.phase in (Phase.OFFLINE, Phase.DYING):
+        return
+    if request.id not in turn.operations:
+        turn.operations.put(request.id, Operation(request=request, at=turn.now))
+    endings.leave(turn, stay=True, cluster=cluster)
+
+
+def start_here(turn: Turn, op: ops.Op) -> None:
+    """Join again; a cluster that runs already starts what its configuration says."""
     if turn.phase is Phase.OFFLINE:
-        if alone:
-            return messages.because("op11", server=turn.me)
         turn.left = False
         turn.say("nm17", server=turn.me)
         turn.do(RaiseBoot(turn.incarnation.boot.counter))
-        return None
-    return _start_alone(turn) if alone else None
+    elif isinstance(op, ops.ClusterStart) and turn.leader() == turn.me:
+        joining.begin_cold(turn)
 
 
-def _start_alone(turn: Turn) -> Because | None:
-    """Take the operator's word that every server that is not heard has stopped."""
+def _start_alone(turn: Turn, server: str) -> Because | None:
+    """Take the operator's word that every server that is not heard has stopped.
+
+    All servers that are heard take it, each about those that it does not hear itself.
+    """
+    if turn.phase is Phase.OFFLINE:
+        return messages.because("op11", server=turn.me) if server == turn.me else None
     for name, peer in turn.peers.items():
         if not peer.up and not (peer.evidence and peer.evidence.proven):
             turn.say("nm24", server=name, me=turn.me)
             turn.peers.change(name, evidence=EvidenceKind.OPERATOR)
     turn.alone = True
+    turn.sweep()
     return None
-
-
-# -- when it is done
-
-
-def settle(turn: Turn) -> None:
-    """Answer what is done, what failed, and what nobody decides on any more."""
-    for key, operation in turn.operations.items():
-        result = _handed_on(turn, operation) if operation.forwarded else _result(turn, operation)
-        if result is None and turn.now - operation.at > GIVE_UP_MS:
-            result = (False, messages.because("op12", ms=GIVE_UP_MS))
-        if result is not None:
-            ok, because = result
-            turn.operations.drop(key)
-            turn.reply(operation.request, *((because,) if because else ()), ok=ok)
-
-
-Result = tuple[bool, Because | None]
-
-
-def _handed_on(turn: Turn, operation: Operation) -> Result | None:
-    if turn.peers[operation.forwarded].there:
-        return None
-    return False, messages.because("op13", server=operation.forwarded)
-
-
-def _result(turn: Turn, operation: Operation) -> Result | None:
-    group, target = operation.group, operation.target
-    record = turn.records[group]
-    if not target:
-        return (True, None) if not record.owner and not _busy(turn, group) else None
-    if turn.leader() != turn.me:
-        return False, messages.because("op14", group=group)
-    state, note = _shown(turn, group, record.owner)
-    if state is Shown.ONLINE and record.epoch > operation.epoch:
-        arrived = record.owner == target
-        return arrived, None if arrived else messages.because(
-            "op15", group=group, server=record.owner
-        )
-    if state is Shown.ERROR:
-        return False, note or messages.because("op16", group=group, server=record.owner)
-    if not record.owner and not record.heir and isinstance(operation.request.op, GroupStart):
-        _insist(turn, operation)
-    return None
-
-
-def _busy(turn: Turn, group: str) -> bool:
-    claim = turn.claims.get(group)
-    return claim is not None and any(turn.peers[name].up for name in claim.need)
-
-
-def _shown(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:
-    if owner == turn.me:
-        local = turn.groups[group]
-        if local.halted is not None:
-            return Shown.ERROR, local.halted
-        ready = local.goal is Goal.UP and local.confirmed and _all_active(turn, group)
-        return (Shown.ONLINE if ready else Shown.ONLINE_PENDING), local.note
-    peer = turn.peers.get(owner)
-    report = peer.groups.get(group) if peer else None
-    if report is None or report.epoch != turn.records[group].epoch:
-        return Shown.ONLINE_PENDING, None
-    return report.state, report.note
-
-
-def _all_active(turn: Turn, group: str) -> bool:
-    return all(
-        turn.resources[group, name].presence is Presence.ACTIVE
-        for name in turn.config.group_by_name[group].by_name
-    )
-
-
-def _insist(turn: Turn, operation: Operation) -> None:
-    """Ask the nominated server again while it has not claimed."""
-    standing = turn.nominated.get(operation.group)
-    if standing is None or turn.now >= standing.at + placement.PATIENCE_MS:
-        placement.nominate(turn, operation.group, operation.target, Event.START)
-    elif standing is not None:
-        turn.wake(standing.at + placement.PATIENCE_MS)

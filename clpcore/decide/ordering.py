@@ -6,9 +6,6 @@ that says something else than expected, only changes what is right to do next.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-
 from clpcore import messages
 from clpcore.decide import endings, evidence, holding, placement
 from clpcore.decide.turn import Turn
@@ -16,31 +13,16 @@ from clpcore.model.actions import Activate, Call, Deactivate, Probe
 from clpcore.model.config import Group, Resource
 from clpcore.model.inputs import Outcome
 from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
-from clpcore.model.states import Event, FinalAction, Presence, Role, Verdict
+from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 
 PROBE_AGAIN_MS = 5_000
 
 # -- the order
 
 
-def needs(group: Group) -> Mapping[str, tuple[str, ...]]:
-    """Give, by resource, what must be active before it."""
-    return {resource.name: resource.depends_on for resource in group.resources}
-
-
-@functools.lru_cache(maxsize=4096)
-def _dependents(edges: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
-    return {name: tuple(n for n, wants in edges if name in wants) for name, _ in edges}
-
-
-def dependents(group: Group) -> Mapping[str, tuple[str, ...]]:
-    """Give, by resource, what must be inactive before it is deactivated."""
-    return _dependents(tuple((r.name, r.depends_on) for r in group.resources))
-
-
 def with_dependents(group: Group, name: str) -> tuple[str, ...]:
     """Give *name* and everything that needs it, directly or not, in file order."""
-    above, found, todo = dependents(group), {name}, [name]
+    above, found, todo = group.dependents, {name}, [name]
     while todo:
         new = [each for each in above[todo.pop()] if each not in found]
         found.update(new)
@@ -51,16 +33,15 @@ def with_dependents(group: Group, name: str) -> tuple[str, ...]:
 # -- consequences
 
 
-def settle(turn: Turn) -> None:
+def settle(turn: Turn, group: Group) -> None:
     """Ask for every probe, activation and deactivation that is right now."""
-    for group in turn.config.groups:
-        local = turn.groups[group.name]
-        if local.goal is Goal.NONE and local.epoch == 0:
-            _settle_unheld(turn, group)
-        elif local.goal is Goal.DOWN:
-            _go_down(turn, group)
-        elif local.goal is Goal.UP and local.halted is None:
-            _go_up(turn, group, local)
+    local = turn.groups[group.name]
+    if local.goal is Goal.NONE:
+        _settle_unheld(turn, group)
+    elif local.goal is Goal.DOWN:
+        _go_down(turn, group)
+    elif local.halted is None and turn.phase is not Phase.DYING:
+        _go_up(turn, group, local)
 
 
 def _settle_unheld(turn: Turn, group: Group) -> None:
@@ -85,7 +66,7 @@ def _settle_unheld(turn: Turn, group: Group) -> None:
 def _probe(turn: Turn, group: Group, name: str) -> None:
     resource = turn.resources[group.name, name]
     if resource.probed_at is not None and turn.now < resource.probed_at + PROBE_AGAIN_MS:
-        turn.wake(resource.probed_at + PROBE_AGAIN_MS)
+        turn.wake(resource.probed_at + PROBE_AGAIN_MS, group.name)
         return
     _begin(turn, group, name, Doing.PROBE)
 
@@ -94,8 +75,8 @@ def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
     if local.bounce:
         _bounce(turn, group, local)
         return
-    for name, wants in needs(group).items():
-        resource = turn.resources[group.name, name]
+    for name, needed in group.by_name.items():
+        resource, wants = turn.resources[group.name, name], needed.depends_on
         if resource.doing is not None or resource.presence is Presence.ACTIVE or resource.stuck:
             continue
         if resource.presence is Presence.UNKNOWN and resource.tries == 0:
@@ -137,7 +118,7 @@ def _go_down(turn: Turn, group: Group) -> None:
 
 def _take_down(turn: Turn, group: Group, names: tuple[str, ...]) -> bool:
     """Deactivate *names*, dependents first; True when all of them are down."""
-    above = dependents(group)
+    above = group.dependents
     down = True
     for name in names:
         resource = turn.resources[group.name, name]
@@ -308,7 +289,14 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
 
 def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
     if outcome.verdict is Verdict.OK:
-        turn.resources.change((group, name), presence=Presence.INACTIVE, stuck=False, stops=0)
+        turn.resources.change(
+            (group, name),
+            presence=Presence.INACTIVE,
+            stuck=False,
+            stops=0,
+            failure="",
+            probed_at=turn.now,
+        )
         turn.say("rc41", resource=name, group=group, server=turn.me)
         return
     local = turn.resources.change(
@@ -316,6 +304,7 @@ def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         presence=outcome.presence or Presence.UNKNOWN,
         stops=turn.resources[group, name].stops + 1,
         failure=outcome.detail or outcome.verdict.value,
+        probed_at=turn.now,
     )
     turn.say("rc42", resource=name, group=group, server=turn.me, reason=local.failure)
     _deactivation_policy(turn, group, turn.config.group_by_name[group].by_name[name])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import agreement, evidence, holding, rivals
+from clpcore import messages
+from clpcore.decide import agreement, evidence, holding
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import Evidence, Record, Wanted
 from clpcore.model.peer import (
@@ -23,60 +24,94 @@ from clpcore.model.states import Event, Phase
 def take_nomination(turn: Turn, letter: Nominate) -> None:
     """Claim the group that the leader nominated this server for, if that is still the question."""
     record = turn.records.get(letter.group)
-    if record is not None and record.epoch == letter.epoch:
-        holding.claim(turn, letter.group, letter.event, letter.previous)
+    if record is None or record.epoch != letter.epoch:
+        return
+    obstacle = holding.claim(turn, letter.group, letter.event, letter.previous)
+    if obstacle is not None:
+        holding.note(turn, letter.group, obstacle)
 
 
 def take_stop(turn: Turn, letter: StopGroup) -> None:
     """Obey the leader: deactivate and release, if this is still the epoch it means."""
-    if letter.group in turn.groups and turn.groups[letter.group].epoch == letter.epoch:
-        holding.bring_down(
-            turn,
-            letter.group,
-            letter.event,
-            heir=letter.heir,
-            stay_stopped=letter.stay_stopped,
-        )
+    record = turn.records.get(letter.group)
+    if record is None or record.epoch != letter.epoch or not evidence.mine(turn, record):
+        return
+    stop(turn, letter.group, letter.event, heir=letter.heir, stay_stopped=letter.stay_stopped)
 
 
-def settle(turn: Turn) -> None:
-    """Ask, become current, complete and repeat claims, admit newcomers, take inheritances."""
+def stop(turn: Turn, group: str, event: Event, *, heir: str, stay_stopped: bool) -> None:
+    """Stop *group* here, or take back the claim that would start it."""
+    if evidence.holds(turn, group):
+        holding.bring_down(turn, group, event, heir=heir, stay_stopped=stay_stopped)
+    elif holding.claiming(turn, group):
+        holding.give_up_claim(turn, group, heir=heir, stay_stopped=stay_stopped)
+
+
+def settle(turn: Turn, group: str) -> None:
+    """Become current, complete and repeat a claim, take an inheritance, reshape the cohort."""
     if turn.phase not in (Phase.STARTING, Phase.ONLINE, Phase.LEAVING):
         return
-    agreement.settle(turn)
-    rivals.watch(turn)
-    for group, waiting in turn.claims.items():
+    agreement.become_current(turn, group)
+    waiting = turn.claims.get(group)
+    if waiting is not None:
         _advance(turn, group, waiting)
-    for group, record in turn.records.items():
-        if group not in turn.claims:
-            _inherit(turn, group, record)
-            _admit(turn, record)
-            _confirm(turn, group, record)
+    if group not in turn.claims:
+        _give_back(turn, turn.records[group])
+        _obey(turn, turn.records[group])
+        if turn.phase is Phase.ONLINE and turn.ending is None:
+            _inherit(turn, turn.records[group])
+            _reshape(turn, turn.records[group])
+
+
+# -- claims
 
 
 def _advance(turn: Turn, group: str, waiting: Claim) -> None:
     """Complete a claim whose every member agreed or is proven stopped; else send it again."""
     record = turn.records[group]
-    need = tuple(name for name in waiting.need if evidence.proof(turn, name) is None)
+    proven = holding.proven_in(turn, waiting.need)
+    if proven and holding.claiming(turn, group) and not evidence.holds(turn, group):
+        _go_on_without(turn, record, proven)
+        return
+    need = tuple(name for name in waiting.need if name not in proven)
     if not need:
         turn.claims.drop(group)
         _won(turn, group, record)
         return
+    waiting = turn.claims.change(group, need=need)
+    silent = sorted(turn.absent.intersection(need))
+    if silent and not evidence.holds(turn, group) and evidence.mine(turn, record):
+        holding.note(turn, group, messages.because("rc531", group=group, server=silent[0]))
+    if len(silent) < len(need):
+        _repeat(turn, record, waiting)
+
+
+def _go_on_without(turn: Turn, record: Record, proven: tuple[str, ...]) -> None:
+    """Leave out of a claim who stopped before it agreed; the others agree to that as well."""
+    found = (each for name in proven for each in holding.about(turn, name))
+    new = attrs.evolve(
+        record,
+        version=turn.next_version(record),
+        cohort=tuple(name for name in record.cohort if name not in proven),
+        evidence=(*record.evidence, *found),
+    )
+    holding.put_forward(turn, new, holding.others(turn, new))
+
+
+def _repeat(turn: Turn, record: Record, waiting: Claim) -> None:
     due = waiting.sent_at + turn.beat_ms
-    if turn.now < due:
-        turn.claims.change(group, need=need)
-        turn.wake(due)
-        return
-    turn.claims.put(group, attrs.evolve(waiting, need=need, sent_at=turn.now))
-    turn.wake(turn.now + turn.beat_ms)
-    for name in need:
-        turn.propose(name, record)
+    if turn.now >= due:
+        turn.claims.change(record.group, sent_at=turn.now)
+        due = turn.now + turn.beat_ms
+        for name in waiting.need:
+            turn.propose(name, record)
+    turn.wake(due, record.group)
 
 
 def _won(turn: Turn, group: str, record: Record) -> None:
-    if (record.owner, record.boot) != (turn.me, turn.incarnation.boot):
-        return
     local = turn.groups[group]
+    if not evidence.mine(turn, record) or not evidence.current(turn, group) or local.confirmed:
+        return
     if local.epoch == 0:
         event = Event(record.event) if record.event else Event.START
         turn.say(
@@ -86,9 +121,25 @@ def _won(turn: Turn, group: str, record: Record) -> None:
             epoch=record.epoch,
             evidence=_spell(record.evidence),
         )
-        turn.say("rc10", group=group, server=turn.me)
         local = LocalGroup(goal=Goal.UP, event=event, epoch=record.epoch)
+        if turn.ending is None:
+            turn.say("rc10", group=group, server=turn.me)
+        else:
+            local = attrs.evolve(local, goal=Goal.DOWN)
     turn.groups.put(group, attrs.evolve(local, confirmed=True))
+
+
+def _give_back(turn: Turn, record: Record) -> None:
+    """A record of mine that nothing came of: a claim that was outrun, or lost its right."""
+    abandoned = evidence.mine(turn, record) and not evidence.holds(turn, record.group)
+    if abandoned and evidence.current(turn, record.group) and evidence.idle(turn, record.group):
+        holding.release(turn, record.group)
+
+
+def _obey(turn: Turn, record: Record) -> None:
+    """While this server was away, the others were told that the group shall be stopped."""
+    if record.wanted is Wanted.STOPPED and turn.groups[record.group].goal is Goal.UP:
+        holding.bring_down(turn, record.group, Event.STOP, stay_stopped=True)
 
 
 def _spell(evidence: tuple[Evidence, ...]) -> str:
@@ -97,59 +148,64 @@ def _spell(evidence: tuple[Evidence, ...]) -> str:
     return ", ".join(f"{each.server} boot {each.boot}: {each.kind.value}" for each in evidence)
 
 
-def _inherit(turn: Turn, group: str, record: Record) -> None:
+def _inherit(turn: Turn, record: Record) -> None:
     """The owner released it to me: claim at once, no leader needed."""
     if record.heir == turn.me and not record.owner and record.wanted is Wanted.AUTO:
-        holding.claim(turn, group, Event(record.event or Event.MOVE.value), record.previous)
+        holding.claim(turn, record.group, Event(record.event or Event.MOVE.value), record.previous)
 
 
-def _admit(turn: Turn, record: Record) -> None:
-    """Take a newcomer into the cohort; the old members persist the larger cohort first."""
-    if not evidence.current(turn, record.group) or _admitter(turn, record) != turn.me:
+# -- the cohort
+
+
+def _reshape(turn: Turn, record: Record) -> None:
+    """Keep the cohort what it should be: who is proven stopped goes, who is heard comes in.
+
+    The old members persist it before the newcomer can become current by it (ownership.md 4.3).
+    """
+    if not evidence.current(turn, record.group) or _in_charge(turn, record) != turn.me:
         return
-    outside = turn.up - frozenset(record.cohort)
-    if not outside or any(
-        evidence.proof(turn, n) is None and not _heard(turn, n) for n in record.cohort
-    ):
-        return
-    known = sorted(name for name in outside if record.group in turn.peers[name].told)
-    if not known:
-        for name in sorted(outside):
-            turn.send(name, Challenge((record.group,)))
-        return
-    larger = attrs.evolve(
-        record,
-        version=turn.next_version(record),
-        cohort=tuple(sorted((*record.cohort, known[0]))),
+    gone = holding.proven_in(turn, record.cohort)
+    if len(gone) < len(turn.absent.intersection(record.cohort)):
+        return  # a silent member that is not proven stopped would never agree
+    newcomer = _newcomer(turn, record)
+    wanted = turn.cold.get(record.group) or record.wanted
+    kept = evidence.mine(turn, record) or wanted is not Wanted.AUTO
+    if not newcomer and not (gone and kept):
+        return  # who is to take a group without an owner leaves out the stopped ones by its claim
+    stay = tuple(name for name in record.cohort if name not in gone)
+    new = attrs.evolve(
+        record, version=turn.next_version(record), cohort=tuple(sorted((*stay, *newcomer)))
     )
-    need = tuple(n for n in larger.cohort if n != turn.me and evidence.proof(turn, n) is None)
-    turn.say("rc532", group=record.group, server=known[0], version=larger.version.round)
-    holding.put_forward(turn, larger, need)
+    for name in newcomer:
+        turn.gather("rc532", name, record.group)
+    for name in gone:
+        turn.gather("rc533", name, record.group)
+    holding.put_forward(turn, new, holding.others(turn, new))
 
 
-def _heard(turn: Turn, server: str) -> bool:
-    return server == turn.me or turn.peers[server].up
+def _newcomer(turn: Turn, record: Record) -> tuple[str, ...]:
+    """Give one member to be admitted: outside of the cohort, and its record is known."""
+    outside = sorted({*turn.members()} - {turn.me, *record.cohort})
+    known = [name for name in outside if record.group in turn.peers[name].told]
+    if outside and not known:
+        turn.wake(turn.now + turn.beat_ms, record.group)
+        for name in outside:
+            turn.send(name, Challenge((record.group,)))
+    return tuple(known[:1])
 
 
-def _admitter(turn: Turn, record: Record) -> str:
-    """Give who admits: a live owner, else the leader."""
-    if record.owner == turn.me and record.boot == turn.incarnation.boot:
+def _in_charge(turn: Turn, record: Record) -> str:
+    """Give who reshapes the cohort: a live owner, else the longest-in member that is current."""
+    if evidence.mine(turn, record):
         return turn.me
-    owner = turn.peers.get(record.owner)
-    if owner is not None and owner.up and agreement.boot_of(owner) == record.boot:
+    if record.owner in turn.up and turn.boot_of(record.owner) == record.boot:
         return record.owner
-    return turn.leader()
+    current = (name for name in turn.by_seniority() if _is_current(turn, name, record.group))
+    return next(current, "")
 
 
-def _confirm(turn: Turn, group: str, record: Record) -> None:
-    """After a restart of the agent: let the others acknowledge the hold anew before doing more."""
-    mine = (record.owner, record.boot) == (turn.me, turn.incarnation.boot)
-    local = turn.groups[group]
-    if not mine or local.confirmed or not evidence.current(turn, group):
-        return
-    if local.epoch == 0:
-        if evidence.idle(turn, group):
-            holding.release(turn, group)
-        return
-    again = attrs.evolve(record, version=turn.next_version(record))
-    holding.put_forward(turn, again, tuple(n for n in record.cohort if n != turn.me))
+def _is_current(turn: Turn, server: str, group: str) -> bool:
+    if server == turn.me:
+        return evidence.current(turn, group)
+    report = turn.peers[server].groups.get(group)
+    return report is not None and report.current

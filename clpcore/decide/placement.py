@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clpcore import messages
-from clpcore.decide import evidence, holding
+from clpcore.decide import evidence, holding, ownership
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
@@ -63,66 +63,63 @@ def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
 
 def refused_by_monitor(turn: Turn, group: str) -> Because | None:
     """Tell which monitor warns of this server as a home of *group* (design 4.4)."""
-    for monitor in turn.config.monitors:
-        if monitor.group == group and not evidence.holds(turn, group):
-            local = turn.monitors[monitor.name]
-            if local.state is Shown.CAUTION and local.errors > 0:
-                return messages.because(
-                    "rc548", server=turn.me, monitor=monitor.name, reason=local.detail
-                )
+    if evidence.holds(turn, group):
+        return None
+    for monitor in turn.config.monitors_of[group]:
+        local = turn.monitors[monitor.name]
+        if local.state is Shown.CAUTION and local.errors > 0:
+            return messages.because(
+                "rc548", server=turn.me, monitor=monitor.name, reason=local.detail
+            )
     return None
 
 
 # -- consequences
 
 
-def settle(turn: Turn) -> None:
-    """Give every group without a living owner a home, as the leader."""
-    if turn.phase is not Phase.ONLINE or turn.leader() != turn.me:
+def settle(turn: Turn, group: Group) -> None:
+    """Give *group* a home when it has no living owner, as the leader."""
+    if turn.phase is not Phase.ONLINE or turn.ending is not None or turn.leader() != turn.me:
         return
-    for group in turn.config.groups:
-        record = turn.records[group.name]
-        if record.owner and lives(turn, record):
-            turn.nominated.drop(group.name)
-            _fail_back(turn, group, record)
-        elif _wanted(turn, record) is Wanted.AUTO:
-            _find_home(turn, group, record)
+    record = turn.records[group.name]
+    if record.owner and evidence.lives(turn, record):
+        turn.nominated.drop(group.name)
+        turn.cold.drop(group.name)
+        if record.owner != turn.me and turn.groups[group.name].note is not None:
+            turn.groups.change(group.name, note=None)
+        _fail_back(turn, group, record)
+    elif _wanted(turn, record) is not Wanted.AUTO:
+        _keep_stopped(turn, record)
+    else:
+        _find_home(turn, group, record)
 
 
 def _wanted(turn: Turn, record: Record) -> Wanted:
     return turn.cold.get(record.group) or record.wanted
 
 
-def lives(turn: Turn, record: Record) -> bool:
-    """Tell whether the recorded owner is heard in the boot that owns."""
-    if record.owner == turn.me:
-        return record.boot == turn.incarnation.boot
-    peer = turn.peers.get(record.owner)
-    heard = peer is not None and peer.up and peer.incarnation is not None
-    return bool(heard and peer and peer.incarnation and peer.incarnation.boot == record.boot)
+def _keep_stopped(turn: Turn, record: Record) -> None:
+    """Write down that a cold start leaves the group stopped: the next leader does not know."""
+    if record.group in turn.cold and evidence.current(turn, record.group):
+        holding.want(turn, record.group, turn.cold[record.group])
 
 
 def _find_home(turn: Turn, group: Group, record: Record) -> None:
     """Nominate the best server, or note what is waited for."""
     event, previous = _event(turn, record)
-    only = _only(turn, group, record)
-    if only is None:
-        holding.note(
-            turn, group.name, messages.because("rc562", group=group.name, server=record.owner)
-        )
-        return
-    blocked = _blocked(turn, record) or _better_one_is_coming(turn, group, event)
-    if blocked is not None:
-        holding.note(turn, group.name, blocked)
+    obstacle = _blocked(turn, group, record) or _better_one_is_coming(turn, group, record, event)
+    if obstacle is not None:
+        holding.note(turn, group.name, obstacle)
         return
     standing = turn.nominated.get(group.name)
     if standing is not None and _still_good(turn, group.name, standing, record):
-        turn.wake(standing.at + PATIENCE_MS)
+        turn.wake(standing.at + PATIENCE_MS, group.name)
         return
     if record.heir and standing is None and _can(turn, group.name, record.heir):
         # The releasing owner chose; the heir claims by itself. Only if it does not, choose anew.
         _remember(turn, group.name, record.heir, record.epoch)
         return
+    only = _only(turn, group, record)
     server, why = choose(turn, group.name, without=record.avoid, only=only)
     if not server and record.avoid:
         server, why = choose(turn, group.name, only=only)
@@ -133,27 +130,38 @@ def _find_home(turn: Turn, group: Group, record: Record) -> None:
 
 
 def _event(turn: Turn, record: Record) -> tuple[Event, str]:
+    if record.group in turn.cold:
+        return Event.START, record.owner or record.previous
     if record.owner:
-        return (Event.START if record.group in turn.cold else Event.FAILOVER), record.owner
+        return Event.FAILOVER, record.owner
     return Event(record.event or Event.START.value), record.previous
 
 
-def _only(turn: Turn, group: Group, record: Record) -> tuple[str, ...] | None:
-    """Give which servers come into question: () is all; None: an operator must say."""
-    if group.failover is Automatic.AUTO or not record.owner or group.name in turn.cold:
-        return ()
-    came_back = record.owner == turn.me or turn.peers[record.owner].member
-    return (record.owner,) if came_back else None
+def _only(turn: Turn, group: Group, record: Record) -> tuple[str, ...]:
+    """Give which servers come into question; () is all."""
+    return (record.owner,) if _failover_is_manual(turn, group, record) else ()
 
 
-def _blocked(turn: Turn, record: Record) -> Because | None:
-    """Name the former owner that is not proven stopped."""
-    if not record.owner or evidence.proof_about(turn, record.owner, record.boot) is not None:
+def _failover_is_manual(turn: Turn, group: Group, record: Record) -> bool:
+    return group.failover is Automatic.MANUAL and record.owner != "" and group.name not in turn.cold
+
+
+def _blocked(turn: Turn, group: Group, record: Record) -> Because | None:
+    """Tell what only the former owner's end, its return, or an operator can resolve."""
+    owner = record.owner
+    if record.event == Event.CLUSTER_STOP.value and not owner and group.name not in turn.cold:
+        return messages.because("rc568", group=group.name)
+    if not owner:
         return None
-    return messages.because("rc530", group=record.group, server=record.owner)
+    if evidence.proof_about(turn, owner, record.boot) is None:
+        return messages.because("rc530", group=group.name, server=owner)
+    came_back = owner == turn.me or turn.peers[owner].member
+    if _failover_is_manual(turn, group, record) and not came_back:
+        return messages.because("rc562", group=group.name, server=owner)
+    return None
 
 
-def _better_one_is_coming(turn: Turn, group: Group, event: Event) -> Because | None:
+def _better_one_is_coming(turn: Turn, group: Group, record: Record, event: Event) -> Because | None:
     """At a start, wait for a better server that is heard and not yet ready to say yes.
 
     One that is starting may take the whole start-up wait; one that is online needs a moment to
@@ -165,29 +173,32 @@ def _better_one_is_coming(turn: Turn, group: Group, event: Event) -> Because | N
         refusal = refusal_of(turn, group.name, name)
         if refusal is None:
             return None
-        until = turn.since + _readiness(turn, group.name, name)
+        until = turn.since + _readiness(turn, record, name)
         if turn.now < until:
-            turn.wake(until)
-            mine = name == turn.me
-            return refusal if mine else messages.because("rc563", group=group.name, server=name)
+            turn.wake(until, group.name)
+            return refusal if name == turn.me else messages.because("rc563", server=name)
     return None
 
 
-def _readiness(turn: Turn, group: str, name: str) -> int:
+def _readiness(turn: Turn, record: Record, name: str) -> int:
     """Give how long to wait for *name* at a start, in ms; 0: its no is a no."""
     if name == turn.me:
-        return 0 if evidence.current(turn, group) else PATIENCE_MS
-    peer = turn.peers[name]
-    if peer.up and peer.phase is Phase.STARTING:
-        return turn.config.startup_wait
-    report = peer.groups.get(group)
-    ready = report is not None and report.current and not _from_before_it_joined(report)
-    return PATIENCE_MS if peer.member and not ready else 0
+        ready = evidence.current(turn, record.group)
+    else:
+        peer = turn.peers[name]
+        if peer.up and peer.phase is Phase.STARTING:
+            return turn.config.startup_wait
+        report = peer.groups.get(record.group)
+        ready = not peer.member or (report is not None and _is_settled(report))
+    proven = holding.proven_in(turn, record.cohort)
+    waits_for_the_silent = len(proven) < len(turn.absent.intersection(record.cohort))
+    return 0 if ready or waits_for_the_silent else PATIENCE_MS
 
 
-def _from_before_it_joined(report: GroupReport) -> bool:
-    """Tell whether a heartbeat said "online" before the report could."""
-    return report.refuses is not None and report.refuses.key == "rc540"
+def _is_settled(report: GroupReport) -> bool:
+    """Tell whether a server's report of a group speaks of it as a member that is current."""
+    before_it_joined = report.refuses is not None and report.refuses.key == "rc540"
+    return report.current and not before_it_joined
 
 
 def _still_good(turn: Turn, group: str, standing: Nomination, record: Record) -> bool:
@@ -201,7 +212,7 @@ def _can(turn: Turn, group: str, server: str) -> bool:
 
 def _remember(turn: Turn, group: str, server: str, epoch: int) -> None:
     turn.nominated.put(group, Nomination(server=server, epoch=epoch, at=turn.now))
-    turn.wake(turn.now + PATIENCE_MS)
+    turn.wake(turn.now + PATIENCE_MS, group)
 
 
 def _nominate(
@@ -215,15 +226,16 @@ def _nominate(
             turn.say("rc60", group=group, server=server, previous=previous)
     _remember(turn, group, server, epoch)
     if server == turn.me:
-        holding.claim(turn, group, event, previous)
+        obstacle = holding.claim(turn, group, event, previous)
+        if obstacle is not None:
+            holding.note(turn, group, obstacle)
     else:
         turn.send(server, Nominate(group, epoch, event, previous))
 
 
-def nominate(turn: Turn, group: str, server: str, event: Event) -> None:
+def nominate(turn: Turn, group: str, server: str, why: Because) -> None:
     """Nominate the server that an operator named, or that was chosen for an operator."""
-    why = messages.because("rc564", server=server)
-    _nominate(turn, group, server, why, event, turn.records[group].previous)
+    _nominate(turn, group, server, why, Event.START, turn.records[group].previous)
 
 
 # -- failback
@@ -231,18 +243,16 @@ def nominate(turn: Turn, group: str, server: str, event: Event) -> None:
 
 def _fail_back(turn: Turn, group: Group, record: Record) -> None:
     """Move a group to a better server that came online, once."""
-    order = turn.config.homes[group.name]
-    for pair in turn.failback:
-        name, better = pair
-        if name != group.name or record.owner not in order:
-            continue
-        if order.index(better) >= order.index(record.owner):
-            turn.failback = tuple(p for p in turn.failback if p != pair)
-        elif _can(turn, name, better) and _online(turn, name, record.owner):
-            turn.failback = tuple(p for p in turn.failback if p != pair)
-            turn.say("rc74", group=name, server=better)
-            order_stop(turn, name, Event.MOVE, heir=better)
-            return
+    order, wanted = turn.config.homes[group.name], turn.failback.get(group.name) or ()
+    if not wanted or record.owner not in order:
+        return
+    better = [name for name in wanted if order.index(name) < order.index(record.owner)]
+    ready = [name for name in better if _can(turn, group.name, name)]
+    if ready and _online(turn, group.name, record.owner):
+        better.remove(ready[0])
+        turn.say("rc74", group=group.name, server=ready[0])
+        order_stop(turn, group.name, Event.MOVE, heir=ready[0])
+    turn.failback.put(group.name, tuple(better))
 
 
 def _online(turn: Turn, group: str, owner: str) -> bool:
@@ -259,7 +269,7 @@ def order_stop(
     """Let the owner deactivate and release *group*; *heir* takes it then."""
     record = turn.records[group]
     if record.owner == turn.me:
-        holding.bring_down(turn, group, event, heir=heir, stay_stopped=stay_stopped)
+        ownership.stop(turn, group, event, heir=heir, stay_stopped=stay_stopped)
     else:
         turn.send(
             record.owner,

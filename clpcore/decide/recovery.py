@@ -42,9 +42,9 @@ def role_of(turn: Turn, monitor: Monitor) -> Role | None:
     return None
 
 
-def settle(turn: Turn) -> None:
+def settle(turn: Turn, group: str) -> None:
     """Look where it is time to."""
-    for monitor in turn.config.monitors:
+    for monitor in turn.config.monitors_of[group]:
         local = turn.monitors[monitor.name]
         role = role_of(turn, monitor)
         if role is None or monitor.name in turn.suspended:
@@ -76,7 +76,7 @@ def _look_if_due(turn: Turn, monitor: Monitor, local: LocalMonitor, role: Role) 
     if local.action or local.next_at is None:
         return
     if turn.now < local.next_at:
-        turn.wake(local.next_at)
+        turn.wake(local.next_at, monitor.group)
         return
     if local.dummy and turn.verification:
         _judge(turn, monitor, role, Observation(Health.ERROR, "dummy failure", certain=True))
@@ -95,8 +95,8 @@ def take_process_end(turn: Turn, ended: ProcessEnded) -> None:
     if resource is None or resource.doing is not None:
         return  # an end in the middle of a call is the call's business
     turn.say("rm140", resource=ended.resource, process=ended.process, pid=ended.pid)
-    for monitor in turn.config.monitors:
-        if (monitor.group, monitor.target) == (ended.group, ended.resource):
+    for monitor in turn.config.monitors_of[ended.group]:
+        if monitor.target == ended.resource:
             local = turn.monitors[monitor.name]
             if local.action:
                 turn.monitors.change(monitor.name, again=True)
@@ -136,26 +136,33 @@ def _judge(turn: Turn, monitor: Monitor, role: Role, seen: Observation) -> None:
     wait = 0 if local.again else monitor.interval
     turn.monitors.change(monitor.name, next_at=turn.now + wait, again=False)
     if seen.health is Health.NORMAL:
-        _normal(turn, monitor, seen)
+        _normal(turn, monitor, role, seen)
     elif seen.health is Health.ERROR:
         _error(turn, monitor, role, seen)
     else:
         _caution(turn, monitor, seen)
 
 
-def _normal(turn: Turn, monitor: Monitor, seen: Observation) -> None:
+def _normal(turn: Turn, monitor: Monitor, role: Role, seen: Observation) -> None:
     local = turn.monitors[monitor.name]
-    if local.state in (Shown.ERROR, Shown.CAUTION) or (
-        local.state is Shown.UNKNOWN and monitor.name in turn.rungs
-    ):
+    climbed = role is Role.ACTIVE and monitor.name in turn.rungs
+    if local.state in (Shown.ERROR, Shown.CAUTION) or (local.state is Shown.UNKNOWN and climbed):
         turn.say("rm26", monitor=monitor.name, server=turn.me)
-        turn.groups.change(monitor.group, note=None)
+        _forget_note(turn, monitor.group)
     since = local.normal_since if local.normal_since is not None else turn.now
     turn.monitors.change(
         monitor.name, state=Shown.NORMAL, detail=seen.sentence, errors=0, normal_since=since
     )
-    if turn.now - since >= monitor.reset_after:
+    # Nobody listens where nobody must: that says nothing of the service, and forgives nothing.
+    if role is Role.ACTIVE and turn.now - since >= monitor.reset_after:
         turn.rungs.drop(monitor.name)
+
+
+def _forget_note(turn: Turn, group: str) -> None:
+    """The monitor had found no server to fail over to; now none is needed."""
+    note = turn.groups[group].note
+    if note is not None and note.key == "rc65":
+        turn.groups.change(group, note=None)
 
 
 def _caution(turn: Turn, monitor: Monitor, seen: Observation) -> None:

@@ -26,6 +26,7 @@ def take(turn: Turn, sender: str, report: Report) -> None:
     turn.peers.put(
         sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
     )
+    evidence.stir(turn, (each.group for each in report.groups if each.group in turn.records))
 
 
 def send_whole(turn: Turn, to: str) -> None:

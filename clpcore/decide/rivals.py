@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import attrs
+
 from clpcore.decide import evidence, holding
 from clpcore.decide.turn import Turn
-from clpcore.model.ids import Boot
-from clpcore.model.ownership import Record
-from clpcore.model.peer import (
-    Challenge,
-)
+from clpcore.model.ownership import Record, Version, Wanted
+from clpcore.model.peer import Beat, Challenge, Held
 from clpcore.model.state import Goal
 from clpcore.model.states import Event
+
+
+def watch(turn: Turn, sender: str, beat: Beat) -> None:
+    """A heartbeat that names an epoch of mine or a higher one starts the question."""
+    if sender not in turn.up:
+        return
+    for each in beat.held:
+        if each.group not in turn.groups or not evidence.holds(turn, each.group):
+            continue
+        mine = turn.groups[each.group].epoch
+        if each.epoch > mine:
+            _give_way(turn, each.group, sender, each.epoch)
+        elif each.epoch == mine and turn.groups[each.group].goal is not Goal.DOWN:
+            turn.send(sender, Challenge((each.group,)))
 
 
 def compare_holders(turn: Turn, theirs: Record) -> None:
@@ -18,14 +31,29 @@ def compare_holders(turn: Turn, theirs: Record) -> None:
     group, mine = theirs.group, turn.records[theirs.group]
     if theirs.epoch > mine.epoch:
         _give_way(turn, group, theirs.owner or theirs.version.proposer, theirs.epoch)
-        return
-    rival = theirs.owner not in ("", turn.me) and _alive(turn, theirs.owner, theirs.boot)
-    if rival and theirs.epoch == mine.epoch and turn.groups[group].goal is not Goal.DOWN:
-        _compare_evidence(turn, mine, theirs)
+    elif theirs.epoch == mine.epoch and turn.groups[group].goal is not Goal.DOWN:
+        if theirs.owner not in ("", turn.me) and _serves(turn, theirs):
+            _compare_evidence(turn, mine, theirs)
+        elif not theirs.owner and theirs.wanted is Wanted.BLOCKED:
+            _both_stop(turn, group, theirs.previous)  # it saw the same, and was faster
+        elif theirs.rank > mine.rank:
+            _outbid(turn, mine, theirs)
 
 
-def _alive(turn: Turn, server: str, boot: Boot) -> bool:
-    return evidence.proof_about(turn, server, boot) is None
+def _outbid(turn: Turn, mine: Record, theirs: Record) -> None:
+    """Nobody serves by the other line: let the next record of this one be the newest of both."""
+    version = Version(theirs.version.round + 1, turn.me)
+    holding.put_forward(turn, attrs.evolve(mine, version=version), holding.others(turn, mine))
+
+
+def _serves(turn: Turn, record: Record) -> bool:
+    """Tell whether the record's owner says that it serves; a claim alone is no holder."""
+    peer = turn.peers[record.owner]
+    if evidence.proof_about(turn, record.owner, record.boot) is not None or peer.beat is None:
+        return False
+    report = peer.groups.get(record.group)
+    said = Held(record.group, record.epoch)
+    return said in peer.beat.held or (report is not None and report.epoch == record.epoch)
 
 
 def _give_way(turn: Turn, group: str, to: str, epoch: int) -> None:
@@ -42,26 +70,15 @@ def _compare_evidence(turn: Turn, mine: Record, theirs: Record) -> None:
         return
     if _proven(theirs) and not _proven(mine):
         _give_way(turn, mine.group, theirs.owner, theirs.epoch)
-        return
-    turn.say("rc527", group=mine.group, server=theirs.owner, epoch=mine.epoch)
-    holding.bring_down(turn, mine.group, Event.STOP)
-    turn.groups.change(mine.group, blocked=True)
+    else:
+        _both_stop(turn, mine.group, theirs.owner)
 
 
 def _proven(record: Record) -> bool:
     return all(each.kind.proven for each in record.evidence)
 
 
-def watch(turn: Turn) -> None:
-    """A heartbeat that names an epoch of mine or a higher one starts the question."""
-    for name, peer in turn.peers.items():
-        if not peer.up:
-            continue
-        for group, epoch in peer.held.items():
-            if group not in turn.groups or not evidence.holds(turn, group):
-                continue
-            mine = turn.groups[group].epoch
-            if epoch > mine:
-                _give_way(turn, group, name, epoch)
-            elif epoch == mine and turn.groups[group].goal is not Goal.DOWN:
-                turn.send(name, Challenge((group,)))
+def _both_stop(turn: Turn, group: str, other: str) -> None:
+    turn.say("rc527", group=group, server=other, epoch=turn.groups[group].epoch)
+    holding.bring_down(turn, group, Event.STOP)
+    turn.groups.change(group, blocked=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from clpcore.decide import (
     agreement,
     endings,
+    joining,
     membership,
     operations,
     ordering,
     ownership,
+    pending,
     placement,
     recovery,
     reporting,
+    rivals,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
@@ -56,6 +59,7 @@ def take(turn: Turn, taken: given.Input) -> None:
             pass
         case given.HeardBeat():
             membership.take_beat(turn, taken)
+            rivals.watch(turn, taken.sender, taken.beat)
         case given.GotLetter():
             if membership.knows(turn, taken.sender, taken.incarnation):
                 take_letter(turn, taken.sender, taken.letter)
@@ -89,7 +93,7 @@ def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901 
         case Forward():
             operations.take(turn, letter.request)
         case Reply():
-            operations.take_reply(turn, letter)
+            pending.take_reply(turn, sender, letter)
         case Bye():
             membership.take_bye(turn, sender, letter)
         case Report():
@@ -122,16 +126,20 @@ def settle(turn: Turn) -> None:
 
     """
     for _ in range(ROUNDS):
-        before = turn.groups.writes + turn.claims.writes
+        groups = turn.agenda.restless()
         membership.settle(turn)
-        ownership.settle(turn)
-        operations.settle(turn)
-        placement.settle(turn)
-        ordering.settle(turn)
-        recovery.settle(turn)
+        joining.settle(turn)
+        agreement.challenge(turn)
+        for group in groups:
+            ownership.settle(turn, group.name)
+        pending.settle(turn)
+        for group in groups:
+            placement.settle(turn, group)
+            ordering.settle(turn, group)
+            recovery.settle(turn, group.name)
         endings.settle(turn)
-        if turn.groups.writes + turn.claims.writes == before:
+        if turn.agenda.rests:
             reporting.settle(turn)
             return
-    msg = f"no rest after {ROUNDS} rounds: groups {sorted(turn.groups.touched)}"
-    raise RuntimeError(msg)
+    names = ", ".join(group.name for group in turn.agenda.restless())
+    raise RuntimeError(f"no rest after {ROUNDS} rounds: {names}")

@@ -6,16 +6,16 @@ when it is first written, so that a turn that changes nothing costs nothing.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
 
 import attrs
 
 from clpcore import messages
+from clpcore.decide.agenda import Agenda
+from clpcore.decide.table import Table
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
-from clpcore.model.ids import View
+from clpcore.model.ids import Boot, View
 from clpcore.model.kept import BootKept, Current, Kept, Rungs
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import GroupReport, Letter, MonitorReport, Propose, Reply
@@ -34,70 +34,7 @@ from clpcore.model.state import (
 )
 from clpcore.model.states import Phase
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Table(Generic[K, V]):
-    """A mapping that is copied at its first change."""
-
-    __slots__ = ("_draft", "_now", "touched", "writes")
-
-    def __init__(self, base: Mapping[K, V]) -> None:
-        self._now = base
-        self._draft: dict[K, V] | None = None
-        self.touched: set[K] = set()  # only ever asked for membership or sorted
-        self.writes = 0
-
-    def __getitem__(self, key: K) -> V:
-        return self._now[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._now
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(tuple(self._now))
-
-    def __len__(self) -> int:
-        return len(self._now)
-
-    def get(self, key: K) -> V | None:
-        """Give the value, or None."""
-        return self._now.get(key)
-
-    def items(self) -> tuple[tuple[K, V], ...]:
-        """Give a stable copy of the pairs."""
-        return tuple(self._now.items())
-
-    def put(self, key: K, value: V) -> None:
-        """Set, if it is a change."""
-        if key in self._now and self._now[key] == value:
-            return
-        self._writable()[key] = value
-        self.touched.add(key)
-
-    def drop(self, key: K) -> None:
-        """Remove, if it is there."""
-        if key in self._now:
-            del self._writable()[key]
-            self.touched.add(key)
-
-    def change(self, key: K, **changes: Any) -> V:  # noqa: ANN401 - as attrs.evolve
-        """Evolve the attrs value at *key*; give the new one."""
-        value = attrs.evolve(self._now[key], **changes)  # type: ignore[misc]
-        self.put(key, value)
-        return value
-
-    def value(self) -> Mapping[K, V]:
-        """Give the mapping as it stands; the base itself when nothing changed."""
-        return self._now
-
-    def _writable(self) -> dict[K, V]:
-        self.writes += 1
-        if self._draft is None:
-            self._draft = dict(self._now)
-            self._now = self._draft
-        return self._draft
+ANSWERS_KEPT = 64  # answers to other servers' operators, in case one is lost
 
 
 def _ends_the_agent(action: act.Action) -> bool:
@@ -114,42 +51,71 @@ class Turn:
         self.me = state.me
         self.incarnation = state.incarnation
         self.now = now
-        self.phase: Phase = state.phase
+        self._phase: Phase = state.phase
         self.since = state.since
         self.alone = state.alone
         self.ending = state.ending
         self.verification = state.verification
-        self.failback = state.failback
         self.challenged_at = state.challenged_at
         self.report = state.report
         self.join = state.run.join
         self.left = state.run.left
         self.view: View = state.kept.view
         self.ends = state.kept.ends
-        self.peers: Table[str, Peer] = Table(state.peers)
-        self.resources: Table[tuple[str, str], LocalResource] = Table(state.resources)
-        self.groups: Table[str, LocalGroup] = Table(state.groups)
-        self.monitors: Table[str, LocalMonitor] = Table(state.monitors)
-        self.claims: Table[str, Claim] = Table(state.claims)
-        self.running: Table[int, tuple[str, str]] = Table(state.running)
-        self.nominated: Table[str, Nomination] = Table(state.nominated)
-        self.operations: Table[str, Operation] = Table(state.operations)
-        self.reported: Table[str, GroupReport] = Table(state.reported)
-        self.reported_monitors: Table[str, MonitorReport] = Table(state.reported_monitors)
-        self.cold: Table[str, Wanted] = Table(state.cold)
-        self.records: Table[str, Record] = Table(state.kept.records)
-        self.rungs: Table[str, Rungs] = Table(state.kept.rungs)
-        self.failovers: Table[str, int] = Table(state.kept.failovers)
-        self.boots: Table[str, int] = Table(state.run.boots)
-        self.current: Table[str, bool] = Table(
-            dict.fromkeys((each.group for each in state.run.current), True)
-        )
-        self.suspended: Table[str, bool] = Table(dict.fromkeys(state.run.suspended, True))
-        self.wake_at: int | None = None
+        self._members: tuple[str, ...] | None = None
+        self._up: frozenset[str] | None = None
+        self._absent: frozenset[str] | None = None
+        self.agenda = Agenda(config, state.due, now)
+        self.stir, self.sweep, self.wake = self.agenda.stir, self.agenda.sweep, self.agenda.wake
+        self._tables(state)
         self._last = state.last_action
         self._actions: list[act.Action] = []
         self._because: list[Because] = []
         self._proposals: dict[str, dict[str, Record]] = {}
+        self._gathered: dict[tuple[str, str], list[str]] = {}
+
+    def _tables(self, state: ClusterState) -> None:
+        stir = self.stir
+        kept, run = state.kept, state.run
+        self.peers: Table[str, Peer] = Table(state.peers, self._forget_who_is_in)
+        self.resources: Table[tuple[str, str], LocalResource] = Table(
+            state.resources, lambda key: stir(key[0])
+        )
+        self.groups: Table[str, LocalGroup] = Table(state.groups, stir)
+        self.monitors: Table[str, LocalMonitor] = Table(
+            state.monitors, lambda name: stir(self.config.monitor_by_name[name].group)
+        )
+        self.claims: Table[str, Claim] = Table(state.claims, stir)
+        self.running: Table[int, tuple[str, str]] = Table(state.running)
+        self.nominated: Table[str, Nomination] = Table(state.nominated, stir)
+        self.failback: Table[str, tuple[str, ...]] = Table(state.failback, stir)
+        self.operations: Table[str, Operation] = Table(state.operations)
+        self.answered: Table[str, Reply] = Table(state.answered)
+        self.reported: Table[str, GroupReport] = Table(state.reported)
+        self.reported_monitors: Table[str, MonitorReport] = Table(state.reported_monitors)
+        self.cold: Table[str, Wanted] = Table(state.cold, stir)
+        self.records: Table[str, Record] = Table(kept.records, stir)
+        self.rungs: Table[str, Rungs] = Table(kept.rungs)
+        self.failovers: Table[str, int] = Table(kept.failovers)
+        self.boots: Table[str, int] = Table(run.boots)
+        self.current: Table[str, bool] = Table(
+            dict.fromkeys((each.group for each in run.current), True), stir
+        )
+        self.suspended: Table[str, bool] = Table(
+            dict.fromkeys(run.suspended, True),
+            lambda name: stir(self.config.monitor_by_name[name].group),
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """Give where this server is in its membership."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self._forget_who_is_in()
+        self.sweep()
 
     # -- what the turn asks for
 
@@ -178,16 +144,19 @@ class Turn:
         if request.origin == self.me:
             self.do(act.Answer(request=request.id, ok=ok, because=because))
         elif request.origin in self.peers:
-            self.send(request.origin, Reply(request.id, ok, because))
+            reply = Reply(request.id, ok, because)
+            self.send(request.origin, reply)
+            self.answered.put(request.id, reply)
+            for old in tuple(self.answered)[:-ANSWERS_KEPT]:
+                self.answered.drop(old)
 
     def propose(self, to: str, record: Record) -> None:
         """Add a record to the proposals of this turn: one letter per server."""
         self._proposals.setdefault(to, {})[record.group] = record
 
-    def wake(self, at: int) -> None:
-        """Ask for a tick at *at* at the latest."""
-        if self.wake_at is None or at < self.wake_at:
-            self.wake_at = at
+    def gather(self, key: str, server: str, group: str) -> None:
+        """Say *key* of *server* once in this turn, with all the groups that it is true of."""
+        self._gathered.setdefault((key, server), []).append(group)
 
     # -- questions that every room asks
 
@@ -204,19 +173,42 @@ class Turn:
             if (self.phase is Phase.ONLINE if name == self.me else self.peers[name].member)
         )
 
-    @functools.cached_property
+    @property
     def up(self) -> frozenset[str]:
-        """Give the other servers that were heard when this was first asked in the turn."""
-        return frozenset(name for name, peer in self.peers.items() if peer.up)
+        """Give the other servers that are heard."""
+        if self._up is None:
+            self._up = frozenset(name for name, peer in self.peers.items() if peer.up)
+        return self._up
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Give the other servers that are not heard."""
+        if self._absent is None:
+            self._absent = frozenset(self.peers) - self.up
+        return self._absent
+
+    def by_seniority(self) -> tuple[str, ...]:
+        """Give the members, the longest-in first: by join number, then by priority."""
+        if self._members is None:
+            self._members = tuple(sorted(self.members(), key=self._seniority))
+        return self._members
 
     def leader(self) -> str:
-        """Give the longest-in member: the lowest join number, then priority. "" without any."""
-        return min(self.members(), key=self._precedence, default="")
+        """Give the longest-in member; "" without any."""
+        return next(iter(self.by_seniority()), "")
 
-    def _precedence(self, name: str) -> tuple[int, int]:
+    def _forget_who_is_in(self, _server: str = "") -> None:
+        self._members = self._up = self._absent = None
+
+    def _seniority(self, name: str) -> tuple[int, int]:
         beat = None if name == self.me else self.peers[name].beat
         join = self.join if name == self.me else beat.join if beat else 0
-        return join, self.config.server_names.index(name)
+        return join, self.config.place_of_server[name]
+
+    def boot_of(self, server: str) -> Boot:
+        """Give the boot of another server as last heard; number 0 when it never was."""
+        incarnation = self.peers[server].incarnation
+        return incarnation.boot if incarnation else Boot(0)
 
     def next_version(self, record: Record) -> Version:
         """Give the number of the record that follows *record*."""
@@ -227,7 +219,10 @@ class Turn:
     def decision(self) -> Decision:
         """Give the turn as values."""
         for to, records in self._proposals.items():
-            self.send(to, Propose(tuple(records.values())))
+            self.send(to, Propose(self.boot_of(to), tuple(records.values())))
+        for (key, server), groups in self._gathered.items():
+            self.say(key, server=server, groups=", ".join(groups))
+        wake_at = min(self.agenda.due.values(), default=None)
         state = attrs.evolve(
             self.was,
             now=self.now,
@@ -244,22 +239,24 @@ class Turn:
             running=self.running.value(),
             nominated=self.nominated.value(),
             operations=self.operations.value(),
+            answered=self.answered.value(),
             reported=self.reported.value(),
             reported_monitors=self.reported_monitors.value(),
             cold=self.cold.value(),
             report=self.report,
-            failback=self.failback,
+            failback=self.failback.value(),
             verification=self.verification,
             ending=self.ending,
             last_action=self._last,
             challenged_at=self.challenged_at,
-            wake_at=self.wake_at,
+            due=self.agenda.due,
+            wake_at=wake_at,
         )
         return Decision(
             state=state,
             actions=tuple(sorted(self._actions, key=_ends_the_agent)),
             because=tuple(self._because),
-            wake_at=self.wake_at,
+            wake_at=wake_at,
         )
 
     def _kept(self) -> Kept:
@@ -282,18 +279,30 @@ class Turn:
 
     def _run(self) -> BootKept:
         was = self.was.run
-        suspended = tuple(sorted(self.suspended))
         kept = BootKept(
             current=self._current(was),
             boots=self.boots.value(),
             join=self.join,
-            suspended=was.suspended if suspended == was.suspended else suspended,
+            suspended=tuple(sorted(self.suspended)) if self.suspended.touched else was.suspended,
             left=self.left,
+            held=self._held(),
         )
         return was if kept == was else kept
 
     def _current(self, was: BootKept) -> tuple[Current, ...]:
         if not self.current.touched and not self.records.touched:
             return was.current
-        now = tuple(Current(group, self.records[group].version) for group in sorted(self.current))
-        return was.current if now == was.current else now
+        return tuple(Current(group, self.records[group].version) for group in sorted(self.current))
+
+    def _held(self) -> Mapping[str, int]:
+        """Give under which acknowledged epoch each group is held."""
+        was = self.was.run.held
+        changed = [name for name in self.groups.touched if was.get(name, 0) != self._holds(name)]
+        if not changed:
+            return was
+        held = {**was, **{name: self._holds(name) for name in changed}}
+        return {name: held[name] for name in sorted(held) if held[name]}
+
+    def _holds(self, group: str) -> int:
+        local = self.groups[group]
+        return local.epoch if local.confirmed else 0

@@ -105,6 +105,12 @@ class Group:
         """Give the resources by name."""
         return {resource.name: resource for resource in self.resources}
 
+    @functools.cached_property
+    def dependents(self) -> Mapping[str, tuple[str, ...]]:
+        """Give, by resource, what must be inactive before it is deactivated."""
+        needs = {resource.name: resource.depends_on for resource in self.resources}
+        return {name: tuple(n for n, wants in needs.items() if name in wants) for name in needs}
+
 
 @attrs.frozen(kw_only=True)
 class Monitor:
@@ -224,6 +230,25 @@ class ClusterConfig:
     def server_names(self) -> tuple[str, ...]:
         """Give the servers' names, best priority first."""
         return tuple(server.name for server in self.servers)
+
+    @functools.cached_property
+    def place_of_server(self) -> Mapping[str, int]:
+        """Give where in the order of priority each server stands."""
+        return {server.name: place for place, server in enumerate(self.servers)}
+
+    @functools.cached_property
+    def place_of_group(self) -> Mapping[str, int]:
+        """Give where in the file order each group stands."""
+        return {group.name: place for place, group in enumerate(self.groups)}
+
+    @functools.cached_property
+    def monitors_of(self) -> Mapping[str, tuple[Monitor, ...]]:
+        """Give each group's monitors, in file order."""
+        found: dict[str, list[Monitor]] = {group.name: [] for group in self.groups}
+        for monitor in self.monitors:
+            if monitor.group in found:
+                found[monitor.group].append(monitor)
+        return {name: tuple(monitors) for name, monitors in found.items()}
 
     @functools.cached_property
     def homes(self) -> Mapping[str, tuple[str, ...]]:

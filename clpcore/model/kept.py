@@ -58,6 +58,7 @@ class BootKept:
         join: this server's order of admission, 0 before.
         suspended: monitors that an operator suspended here.
         left: this server left cleanly and stays offline until it is started again.
+        held: under which epoch this boot serves a group, once the claim was acknowledged.
 
     """
 
@@ -66,3 +67,4 @@ class BootKept:
     join: int = 0
     suspended: tuple[str, ...] = ()
     left: bool = False
+    held: Mapping[str, int] = attrs.field(factory=dict)

@@ -63,8 +63,9 @@ class Records:
 
 @attrs.frozen
 class Propose:
-    """Persist these records and say so, or refuse."""
+    """Persist these records and say so, or refuse. Bound to the boot that is asked."""
 
+    to: Boot
     records: tuple[Record, ...]
 
 

@@ -11,7 +11,7 @@ from clpcore.model.actions import Action
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Version, Wanted
-from clpcore.model.peer import Beat, GroupReport, MonitorReport
+from clpcore.model.peer import Beat, GroupReport, MonitorReport, Reply
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Shown
@@ -44,7 +44,7 @@ class LocalResource:
     stops: int = 0  # failed deactivations in a row
     failure: str = ""
     stuck: bool = False
-    probed_at: int | None = None  # when a probe last answered, whatever it said
+    probed_at: int | None = None  # when a driver last said how it is, whatever it said
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +53,7 @@ class Claim:
 
     version: Version
     need: tuple[str, ...]
+    since: int
     sent_at: int
 
 
@@ -69,7 +70,7 @@ class LocalGroup:
         heir: who takes it when it is down.
         stay_stopped: the release writes that the operator wants it stopped.
         blocked: the release writes that both sides were active with equal epochs.
-        lost: a higher epoch was seen: stop, and release nothing.
+        lost: a higher epoch was seen: stop, release nothing, and wait for its record.
         avoid: whom the release asks to avoid.
         halted: why it is left as it is, half up: the final action was "none".
         note: what it waits for; shown.
@@ -126,7 +127,6 @@ class Peer:
     links: Mapping[str, int] = attrs.field(factory=dict)  # link -> last heard
     since: int = 0  # of the state
     beat: Beat | None = None
-    held: Mapping[str, int] = attrs.field(factory=dict)
     evidence: EvidenceKind | None = None
     told: Mapping[str, Version] = attrs.field(factory=dict)
     groups: Mapping[str, GroupReport] = attrs.field(factory=dict)
@@ -141,7 +141,7 @@ class Peer:
     @property
     def there(self) -> bool:
         """Tell whether its agent can be spoken to, as a member or offline."""
-        return self.state in (PeerState.UP, PeerState.LEFT)
+        return self.up or (self.state is PeerState.LEFT and bool(self.links))
 
     @property
     def phase(self) -> Phase:
@@ -165,14 +165,26 @@ class Nomination:
 
 @attrs.frozen(kw_only=True)
 class Operation:
-    """An operator's request that is not yet answered. *target*: where the group shall be."""
+    """An operator's request that is not yet answered.
+
+    Attributes:
+        request: what was asked.
+        at: since when.
+        group: which group it is about.
+        target: where the group shall be; empty: nowhere.
+        epoch: of the group's record when it began.
+        waits: whose word is awaited, with the incarnation that was asked.
+        sent_at: when it was last asked for.
+
+    """
 
     request: Request
     at: int
     group: str = ""
     target: str = ""
-    epoch: int = 0  # seen when it began
-    forwarded: str = ""  # to whom; then only the reply is awaited
+    epoch: int = 0
+    waits: Mapping[str, Incarnation | None] = attrs.field(factory=dict)
+    sent_at: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -183,7 +195,6 @@ class Ending:
     because: Because | None
     stay: bool
     cluster: bool  # the whole cluster stops: groups do not move
-    request: Request | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -207,11 +218,13 @@ class ClusterState:
     running: Mapping[int, tuple[str, str]] = attrs.field(factory=dict)
     nominated: Mapping[str, Nomination] = attrs.field(factory=dict)
     operations: Mapping[str, Operation] = attrs.field(factory=dict)
+    answered: Mapping[str, Reply] = attrs.field(factory=dict)  # by request, to other servers
     reported: Mapping[str, GroupReport] = attrs.field(factory=dict)
     reported_monitors: Mapping[str, MonitorReport] = attrs.field(factory=dict)
     report: int = 0
-    failback: tuple[tuple[str, str], ...] = ()  # (group, better server) still to be considered
+    failback: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)  # who came online since
     cold: Mapping[str, Wanted] = attrs.field(factory=dict)  # what a cold start makes of a group
+    due: Mapping[str, int] = attrs.field(factory=dict)  # when to look at a group; "": at servers
     wake_at: int | None = None
     verification: bool = False
     ending: Ending | None = None

@@ -1,8 +1,6 @@
-"""When all faults have ended: what an operator still has to do, and whether the cluster recovers."""
+"""When all faults have ended: does the cluster recover, with what an operator is told to do?"""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from clpcore.model import requests as ops
 from clpcore.model.ownership import Record, Wanted
@@ -10,7 +8,6 @@ from clpcore.model.state import ClusterState, Goal
 from clpcore.model.states import Phase, Presence
 from clpcore.simulate.cluster import Cluster
 from clpcore.simulate.invariants import Violated
-from clpcore.simulate.machine import Machine
 
 PATIENCE_MS = 30_000
 _LOOK_MS = 500
@@ -81,6 +78,9 @@ def _online(cluster: Cluster, name: str, group: str) -> bool:
 
 def _help(cluster: Cluster) -> None:
     """Do what only an operator can, and what the cluster has told him to."""
+    for name in cluster.machines:
+        cluster.boot(name)
+        cluster.start_agent(name)
     for name, state in _states(cluster).items():
         if state.phase is Phase.OFFLINE:
             cluster.ask(name, ops.ServerStart(name))
@@ -92,3 +92,5 @@ def _help(cluster: Cluster) -> None:
                 cluster.ask(name, ops.GroupStop(group))
             elif state.kept.records[group].wanted is Wanted.BLOCKED and not state.operations:
                 cluster.ask(name, ops.GroupStart(group))
+            elif local.note is not None and local.note.key == "rc568":
+                cluster.ask(name, ops.ClusterStart())

@@ -7,8 +7,6 @@ import heapq
 import random
 from collections.abc import Callable
 
-import attrs
-
 from clpcore import decide
 from clpcore.model import inputs as given
 from clpcore.model.actions import (
@@ -36,6 +34,7 @@ from clpcore.simulate.network import Network
 WALL = 1_700_000_000_000  # the wall clock when virtual time begins
 REBOOT_MS = 20_000  # from a reboot's final action until the machine is on again
 
+Make = functools.partial[given.HeardBeat] | functools.partial[given.GotLetter]
 Watch = Callable[[int, str, object], None]  # virtual time, server, a Because, Action or text
 
 
@@ -239,15 +238,15 @@ class Cluster:
             )
             for other in self.config.server_names:
                 if other != machine.name:
-                    self._carry(machine.name, other, lambda now, make=make: make(now=now))
+                    self._carry(machine.name, other, make)
 
-    def _carry(self, sender: str, to: str, make: MakeInput, *, letter: bool = False) -> None:
+    def _carry(self, sender: str, to: str, make: Make, *, letter: bool = False) -> None:
         for time in self.network.copies(sender, to, letter=letter):
             self.after(time, functools.partial(self._arrive, sender, to, make))
 
-    def _arrive(self, sender: str, to: str, make: MakeInput) -> None:
+    def _arrive(self, sender: str, to: str, make: Make) -> None:
         if (sender, to) not in self.network.cuts:
-            self._feed(self.machines[to], make)
+            self._feed(self.machines[to], lambda now: make(now=now))
 
     # -- actions
 
@@ -281,7 +280,7 @@ class Cluster:
             incarnation=agent.state.incarnation,
             letter=letter,
         )
-        self._carry(machine.name, to, lambda now: make(now=now), letter=True)
+        self._carry(machine.name, to, make, letter=True)
 
     def _power(self, machine: Machine, how: FinalAction) -> None:
         self.kill(machine.name)

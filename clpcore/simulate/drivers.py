@@ -69,9 +69,7 @@ def end(machine: Machine, action: Driven, rule: Rule | None) -> Outcome:
     if rule.how == STALL:
         return Outcome(verdict=Verdict.STALLED, detail=rule.text)
     if rule.how in _HEALTH and isinstance(action, Observe):
-        return Outcome(
-            verdict=Verdict.OK, observation=Observation(_HEALTH[rule.how], rule.text)
-        )
+        return Outcome(verdict=Verdict.OK, observation=Observation(_HEALTH[rule.how], rule.text))
     if rule.how == "lies" and isinstance(action, Probe):
         lie = Presence.INACTIVE if truth is Presence.ACTIVE else Presence.ACTIVE
         return Outcome(verdict=Verdict.OK, presence=lie)

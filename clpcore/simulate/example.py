@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
 from clpcore.model.states import Platform, Timing
+
+N = TypeVar("N", ClusterConfig, Group, Resource, Monitor)
 
 
 def example(servers: int = 2, groups: int = 1) -> ClusterConfig:
@@ -74,7 +76,7 @@ def altered(config: ClusterConfig, path: str, text: str) -> ClusterConfig:
     """
     name, _, key = path.rpartition(".")
     if not name:
-        return attrs.evolve(config, **{key: _read(getattr(config, key), text)})
+        return _with(config, key, text)
     if name not in {each.name for each in _all(config)}:
         raise KeyError(f"nothing is named {name}")
     return attrs.evolve(
@@ -94,10 +96,13 @@ def _in_group(group: Group, name: str, key: str, text: str) -> Group:
     return _in(attrs.evolve(group, resources=resources), name, key, text)
 
 
-def _in(each: Any, name: str, key: str, text: str) -> Any:  # noqa: ANN401 - any named value
-    if each.name != name:
-        return each
-    return attrs.evolve(each, **{key: _read(getattr(each, key), text)})
+def _in(each: N, name: str, key: str, text: str) -> N:
+    return _with(each, key, text) if each.name == name else each
+
+
+def _with(each: N, key: str, text: str) -> N:
+    changes: dict[str, Any] = {key: _read(getattr(each, key), text)}
+    return attrs.evolve(each, **changes)
 
 
 def _read(now: object, text: str) -> object:

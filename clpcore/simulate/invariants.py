@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clpcore.model import inputs as given
-from clpcore.model.actions import Activate, Answer, Deactivate, Driven, Probe
+from clpcore.model.actions import Activate, Answer, Driven
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Record
+from clpcore.model.peer import Propose, Records
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Presence, Verdict
 from clpcore.simulate.machine import Machine, is_operation
@@ -127,10 +128,10 @@ def activates_what_it_owns(cluster: Cluster, moment: Moment) -> None:
 
 
 def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
-    """Whoever begins to hold a group has, for each other member of the cohort, its word or proof."""
+    """Whoever begins to hold a group has the word of, or proof about, each other in the cohort."""
     name, history = moment.machine.name, cluster.history
     for group, record in _changed(moment):
-        old = moment.kept.records[group]
+        old = _before(moment, record)
         if record.owner == name and record.epoch > old.epoch:
             history.claimed[name, group] = old.cohort
     for group, local in moment.decision.state.groups.items():
@@ -140,6 +141,14 @@ def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
         for other in history.claimed.pop((name, group), ()):
             if other != name and not _covered(cluster, record, other):
                 _fail(cluster, moment, f"{group}: no word of {other}, no proof about it: {record}")
+
+
+def _before(moment: Moment, record: Record) -> Record:
+    """Give the record that was replaced; perhaps one that came in the same step."""
+    letter = moment.taken.letter if isinstance(moment.taken, given.GotLetter) else None
+    came = letter.records if isinstance(letter, Propose | Records) else ()
+    older = [each for each in came if each.group == record.group and each.rank < record.rank]
+    return max((moment.kept.records[record.group], *older), key=lambda each: each.rank)
 
 
 def _covered(cluster: Cluster, record: Record, other: str) -> bool:
@@ -156,7 +165,21 @@ def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> 
     if kind is EvidenceKind.NONE:
         return cluster.config.unproven_takeover
     life = machine.stored
-    return not machine.on or life is None or life.over or life.boot.counter > boot
+    if not machine.on or life is None or machine.run.left:
+        return True
+    return life.over or life.boot.counter > boot
+
+
+def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
+    """Whoever makes a cohort smaller has proof about those whom it leaves out."""
+    for group, record in _changed(moment):
+        if record.version.proposer != moment.machine.name or cluster.config.unproven_takeover:
+            continue
+        for other in set(_before(moment, record).cohort) - set(record.cohort):
+            known = moment.decision.state.peers[other].incarnation
+            boot = known.boot.counter if known else 0
+            if not _true(cluster, cluster.machines[other], boot, EvidenceKind.CLEAN):
+                _fail(cluster, moment, f"{group}: {other} lives and is left out: {record}")
 
 
 def a_failed_stop_blocks(cluster: Cluster, moment: Moment) -> None:
@@ -164,13 +187,12 @@ def a_failed_stop_blocks(cluster: Cluster, moment: Moment) -> None:
     taken, agent, name = moment.taken, moment.machine.agent, moment.machine.name
     if isinstance(taken, given.Done) and agent is not None:
         _note_stop(cluster, moment, taken)
-    for action in _activations(moment):
-        for (group, resource, server), boot in cluster.history.unstopped.items():
-            machine = cluster.machines[server]
-            over = not machine.on or machine.stored is None or machine.stored.boot.counter > boot
-            if group == action.call.group and server != name and not over:
-                if cluster.history.exclusive:
-                    _fail(cluster, moment, f"{group}: {resource} was not stopped on {server}")
+    groups = {action.call.group for action in _activations(moment)}
+    for (group, resource, server), boot in cluster.history.unstopped.items():
+        machine = cluster.machines[server]
+        over = not machine.on or machine.stored is None or machine.stored.boot.counter > boot
+        if group in groups and server != name and not over and cluster.history.exclusive:
+            _fail(cluster, moment, f"{group}: {resource} was not stopped on {server}")
 
 
 def _note_stop(cluster: Cluster, moment: Moment, taken: given.Done) -> None:
@@ -217,7 +239,11 @@ def wakes_later(cluster: Cluster, moment: Moment) -> None:
     """No step asks to be woken now: it would never come to rest."""
     wake, now = moment.decision.wake_at, moment.decision.state.now
     if wake is not None and wake <= now:
-        _fail(cluster, moment, f"wake_at {wake} is not after {now}: {moment.taken}")
+        _fail(
+            cluster,
+            moment,
+            f"wake_at {wake} is not after {now}: {dict(moment.decision.state.due)} {moment.taken}",
+        )
 
 
 RULES = (
@@ -226,6 +252,7 @@ RULES = (
     journals_never_regress,
     activates_what_it_owns,
     claims_are_covered,
+    nobody_is_left_out_alive,
     a_failed_stop_blocks,
     one_operation_a_resource,
     one_answer_a_request,

@@ -1,4 +1,4 @@
-"""One server: what is on its disk, what a boot remembers, what the agent knows, what really runs."""
+"""One server: what its disk holds, what its boot remembers, its agent, and what really runs."""
 
 from __future__ import annotations
 

@@ -223,10 +223,8 @@ def _status(document: dict[str, Any]) -> Iterable[str]:
         yield f"{monitor['name']}: {monitor['state']} ({', '.join(rows)})"
 
 
-def _text(sentence: dict[str, object]) -> str:
-    args = sentence["args"]
-    assert isinstance(args, dict)
-    return messages.render(Because(str(sentence["key"]), tuple(args.items())))
+def _text(sentence: dict[str, Any]) -> str:
+    return messages.render(messages.from_plain(sentence))
 
 
 def play(script: str) -> str:

@@ -14,6 +14,7 @@ Lines = tuple[str, ...]
 # What the cluster promises, by kind of schedule. `proven`: whatever happens, never two. `crash`: a
 # takeover needs no proof, but only machines fail, so that silence is true: never two either.
 # `open`: a takeover needs no proof and anything happens: it can run twice, and must heal.
+MOSTLY, SELDOM = 0.9, 0.3
 KINDS = ("proven", "crash", "open")
 
 _SETTINGS = (
@@ -44,7 +45,7 @@ def schedule(seed: int, *, length: int = 25) -> Lines:
     lines += [line.format(n=n) for n in range(1, groups + 1) for line in _PER_GROUP]
     lines += deal.configuration()
     lines += ["exclusive"] if kind != "open" else []
-    lines += [f"boot {name}" for name in names if dice.random() < 0.9]
+    lines += [f"boot {name}" for name in names if dice.random() < MOSTLY]
     for _ in range(dice.randint(5, length)):
         lines += [f"run {dice.choice((3, 40, 150, 400, 900, 2500))} ms", deal.fault()]
     return (*lines, "run 400 ms", "calm", "recovers")
@@ -53,9 +54,7 @@ def schedule(seed: int, *, length: int = 25) -> Lines:
 class _Dealer:
     """Deals faults and requests."""
 
-    def __init__(
-        self, dice: random.Random, kind: str, names: Sequence[str], groups: int
-    ) -> None:
+    def __init__(self, dice: random.Random, kind: str, names: Sequence[str], groups: int) -> None:
         self.dice = dice
         self.kind = kind
         self.names = names
@@ -64,11 +63,11 @@ class _Dealer:
     def configuration(self) -> list[str]:
         lines = [] if self.kind == "proven" else ["set unproven_takeover true"]
         for n in range(1, self.groups + 1):
-            if self.dice.random() < 0.3:
+            if self.dice.random() < SELDOM:
                 lines.append(f"set failover{n}.failback auto")
-            if self.dice.random() < 0.3:
+            if self.dice.random() < SELDOM:
                 lines.append(f"set failover{n}.startup_servers {','.join(self._shuffled())}")
-            if self.dice.random() < 0.3:
+            if self.dice.random() < SELDOM:
                 lines.append(f"set exec{n}.activation_retry {self.dice.randint(0, 2)}")
         return lines
 
@@ -168,15 +167,18 @@ class _Dealer:
 
 
 def shortest(script: Lines, fails: Callable[[Lines], bool]) -> Lines:
-    """Give a part of *script* that still fails, and of which no line can be left out."""
-    size = len(script) // 2
+    """Give *script* with as little as possible of what happens in it, so that it still fails."""
+    first = next(place for place, line in enumerate(script) if line.startswith("boot"))
+    last = len(script) - script[::-1].index("calm") - 1
+    head, happens, tail = script[:first], script[first:last], script[last:]
+    size = len(happens) // 2
     while size:
         at = 0
-        while at < len(script):
-            shorter = script[:at] + script[at + size :]
-            if fails(shorter):
-                script = shorter
+        while at < len(happens):
+            fewer = happens[:at] + happens[at + size :]
+            if fails((*head, *fewer, *tail)):
+                happens = fewer
             else:
                 at += size
         size //= 2
-    return script
+    return (*head, *happens, *tail)

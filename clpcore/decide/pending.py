@@ -1,0 +1,203 @@
+"""When what an operator asked for is done, has failed, or has nobody who decides on it."""
+
+from __future__ import annotations
+
+import attrs
+
+from clpcore import messages
+from clpcore.decide import evidence, operations, placement
+from clpcore.decide.turn import Turn
+from clpcore.model import requests as ops
+from clpcore.model.ids import Incarnation
+from clpcore.model.ownership import Record, Wanted
+from clpcore.model.peer import Forward, Reply
+from clpcore.model.reasons import Because
+from clpcore.model.state import Goal, Operation, PeerState
+from clpcore.model.states import Event, Phase, Presence, Shown
+
+GIVE_UP_MS = 7_200_000  # as long as two resources may take by default to go down and up again
+
+Result = tuple[bool, Because | None]
+_DONE: Result = (True, None)
+
+
+def settle(turn: Turn) -> None:
+    """Answer what is done, what failed, and what nobody decides on any more."""
+    for key, operation in turn.operations.items():
+        result = _result(turn, operation) if operation.group else _handed_on(turn, key, operation)
+        if result is None and turn.now - operation.at > GIVE_UP_MS:
+            result = False, messages.because("op12", ms=GIVE_UP_MS)
+        if result is not None:
+            ok, because = result
+            turn.operations.drop(key)
+            turn.reply(operation.request, *((because,) if because else ()), ok=ok)
+
+
+def _is_due(turn: Turn, operation: Operation, every: int) -> bool:
+    """Tell whether it is time to ask again; note that it is done now."""
+    due = operation.sent_at + every
+    if turn.now < due:
+        turn.wake(due)
+        return False
+    turn.wake(turn.now + every)
+    turn.operations.put(operation.request.id, attrs.evolve(operation, sent_at=turn.now))
+    return True
+
+
+# -- what others do, or all
+
+
+def take_reply(turn: Turn, sender: str, letter: Reply) -> None:
+    """Note that a server has done what was handed on to it, or hand its refusal to the operator."""
+    operation = turn.operations.get(letter.request)
+    if operation is None or sender not in operation.waits:
+        return
+    if letter.ok:
+        waits = {name: life for name, life in operation.waits.items() if name != sender}
+        turn.operations.put(letter.request, attrs.evolve(operation, waits=waits))
+    else:
+        turn.operations.drop(letter.request)
+        turn.reply(operation.request, *letter.because, ok=False)
+
+
+def _handed_on(turn: Turn, key: str, operation: Operation) -> Result | None:
+    """Strike off who is done or gone, and ask the rest again."""
+    op, rest = operation.request.op, {}
+    for name, life in operation.waits.items():
+        if _seen_to_be_done(turn, op, name):
+            continue
+        if not _is_lost(turn, name, life):
+            rest[name] = life
+        elif not _is_for_all(op):
+            return False, messages.because("op13", server=name)
+    if not rest:
+        return _here(turn, op)
+    if rest != operation.waits:
+        operation = turn.operations.change(key, waits=rest)
+    if _is_due(turn, operation, turn.beat_ms):
+        for name in rest:
+            turn.send(name, Forward(operation.request))
+    return None
+
+
+def _seen_to_be_done(turn: Turn, op: ops.Op, server: str) -> bool:
+    peer = turn.peers[server]
+    match op:
+        case ops.ServerStop() | ops.ClusterStop():
+            return peer.state is PeerState.LEFT
+        case ops.ServerStart(alone=False) | ops.ClusterStart():
+            return peer.up
+        case _:
+            return False
+
+
+def _is_lost(turn: Turn, server: str, life: Incarnation | None) -> bool:
+    peer = turn.peers[server]
+    return not peer.there or peer.incarnation != life
+
+
+def _is_for_all(op: ops.Op) -> bool:
+    match op:
+        case ops.MonitorSuspend(server="") | ops.MonitorResume(server=""):
+            return True
+        case ops.ClusterStop() | ops.ClusterStart() | ops.ServerStart(alone=True):
+            return True
+        case _:
+            return False
+
+
+def _here(turn: Turn, op: ops.Op) -> Result | None:
+    """Tell whether it is done here as well, when all the others are."""
+    leaves = isinstance(op, ops.ClusterStop) or op == ops.ServerStop(turn.me)
+    if leaves and turn.phase is not Phase.OFFLINE:
+        return None
+    if isinstance(op, ops.ClusterStart) and turn.phase is Phase.OFFLINE:
+        operations.start_here(turn, op)
+    return _DONE
+
+
+# -- what happens to a group
+
+
+def _result(turn: Turn, operation: Operation) -> Result | None:
+    record = turn.records[operation.group]
+    if turn.leader() != turn.me:
+        return False, messages.because("op14", group=operation.group)
+    if not operation.target:
+        return _stopped(turn, operation, record)
+    state, note = _shown(turn, operation.group, record.owner)
+    if state is Shown.ONLINE and record.epoch > operation.epoch:
+        if record.owner == operation.target:
+            return _DONE
+        return False, messages.because("op15", group=operation.group, server=record.owner)
+    if state is Shown.ERROR:
+        failed = messages.because("op16", group=operation.group, server=record.owner)
+        return False, note or failed
+    if record.owner:
+        _insist(turn, operation, record)
+        return None
+    return _ask_target(turn, operation, record)
+
+
+def _stopped(turn: Turn, operation: Operation, record: Record) -> Result | None:
+    if record.wanted is not Wanted.AUTO and not _is_being_written(turn, record.group):
+        return _DONE
+    if record.owner:
+        _insist(turn, operation, record)
+    return None
+
+
+def _is_being_written(turn: Turn, group: str) -> bool:
+    claim = turn.claims.get(group)
+    return claim is not None and any(turn.peers[name].up for name in claim.need)
+
+
+def _shown(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:
+    if owner == turn.me:
+        local = turn.groups[group]
+        if local.halted is not None:
+            return Shown.ERROR, local.halted
+        ready = local.goal is Goal.UP and local.confirmed and _all_active(turn, group)
+        return (Shown.ONLINE if ready else Shown.ONLINE_PENDING), local.note
+    peer = turn.peers.get(owner)
+    report = peer.groups.get(group) if peer else None
+    if report is None or report.epoch != turn.records[group].epoch:
+        return Shown.ONLINE_PENDING, None
+    return report.state, report.note
+
+
+def _all_active(turn: Turn, group: str) -> bool:
+    return all(
+        turn.resources[group, name].presence is Presence.ACTIVE
+        for name in turn.config.group_by_name[group].by_name
+    )
+
+
+def _insist(turn: Turn, operation: Operation, record: Record) -> None:
+    """Order the owner again to stop the epoch in question: the order may not have arrived."""
+    op = operation.request.op
+    stale = record.epoch != operation.epoch and not isinstance(op, ops.GroupStop)
+    if isinstance(op, ops.GroupStart) or stale or not evidence.lives(turn, record):
+        return
+    if _is_due(turn, operation, turn.beat_ms):
+        event = {ops.GroupMove: Event.MOVE, ops.GroupFailover: Event.FAILOVER}.get(type(op))
+        placement.order_stop(
+            turn,
+            record.group,
+            event or Event.STOP,
+            heir=operation.target,
+            stay_stopped=event is None,
+        )
+
+
+def _ask_target(turn: Turn, operation: Operation, record: Record) -> Result | None:
+    """Nominate the target again; when it cannot take the group any more, somebody else may."""
+    if not _is_due(turn, operation, placement.PATIENCE_MS):
+        return None
+    refusal = placement.refusal_of(turn, record.group, operation.target)
+    if refusal is None:
+        why = messages.because("rc564", server=operation.target)
+        placement.nominate(turn, record.group, operation.target, why)
+    elif record.wanted is not Wanted.AUTO:
+        return False, refusal
+    return None
