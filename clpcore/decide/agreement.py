@@ -83,7 +83,7 @@ def _learn(turn: Turn, sender: str, theirs: Record) -> None:
     else:
         _stand_aside(turn, sender, theirs)
     if theirs.owner not in ("", turn.me) and turn.groups[group].goal is Goal.NONE:
-        _stop_without_right(turn, group)
+        stop_without_right(turn, group)
 
 
 def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
@@ -94,8 +94,8 @@ def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
     _replace(turn, record)
 
 
-def _stop_without_right(turn: Turn, group: str) -> None:
-    """Another server owns the group by a newer record: what runs here must not."""
+def stop_without_right(turn: Turn, group: str) -> None:
+    """Stop what runs here: another server owns it by a newer record, or this life knows nothing."""
     for name in turn.config.group_by_name[group].by_name:
         if turn.resources[group, name].presence in (Presence.ACTIVE, Presence.BROKEN):
             turn.say("rc550", group=group, resource=name, server=turn.me)
@@ -161,9 +161,7 @@ def take_proposals(turn: Turn, sender: str, letter: Proposed) -> None:
 
 def _refuse(turn: Turn, sender: str, record: Record) -> Because | None:
     group, mine = record.group, turn.records[record.group]
-    if record == mine:
-        return None
-    if record.rank <= mine.rank:
+    if record != mine and record.rank <= mine.rank:
         return messages.because("rc521", group=group, server=turn.me)
     if turn.me not in record.cohort:
         return messages.because("rc522", group=group, server=turn.me)
@@ -172,6 +170,8 @@ def _refuse(turn: Turn, sender: str, record: Record) -> Because | None:
         return messages.because("rc523", group=group, server=turn.me)
     if not evidence.holds(turn, group) and not evidence.idle(turn, group):
         return messages.because("rc524", group=group, server=turn.me)
+    if alive := evidence.left_out_alive(turn, record):
+        return messages.because("rc569", group=group, server=turn.me, alive=alive)
     if (
         mine.version.round == 0
         and not evidence.current(turn, group)

@@ -14,6 +14,8 @@ from clpcore.model.states import Phase, Presence
 
 def proof(turn: Turn, server: str) -> EvidenceKind | None:
     """Tell why *server* need not be asked: what it ran is over, whichever boot that was."""
+    if server != turn.me and server not in turn.peers:
+        return EvidenceKind.OPERATOR if turn.alone else None  # taken out of the configuration
     if server not in turn.absent:
         return None
     peer = turn.peers[server]
@@ -118,3 +120,26 @@ def not_current(turn: Turn, group: str) -> Because | None:
         if name in turn.absent:
             return messages.because("rc531", group=group, server=name)
     return messages.because("rc542", server=turn.me, missing=", ".join(missing))
+
+
+def heard_by(turn: Turn, server: str) -> str:
+    """Give a server that is heard here and says that it hears *server* now; "" without any."""
+    for name in sorted(turn.up):
+        beat = turn.peers[name].beat
+        if beat and any(each.server == server and each.now for each in beat.hears):
+            return name
+    return ""
+
+
+def left_out_alive(turn: Turn, record: Record) -> str:
+    """Give a server that *record* counts as stopped although it is heard here in that very boot.
+
+    One who hears it must not agree: silence there is no silence here.
+    """
+    for each in record.evidence:
+        if each.server in record.cohort or each.server not in turn.up:
+            continue
+        heard = turn.peers[each.server]
+        if turn.boot_of(each.server).counter <= each.boot and heard.phase is not Phase.OFFLINE:
+            return each.server
+    return ""

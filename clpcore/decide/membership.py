@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, joining
+from clpcore.decide import agreement, evidence, joining
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
 from clpcore.model.actions import RaiseBoot
@@ -12,7 +12,7 @@ from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
 from clpcore.model.ownership import EvidenceKind
 from clpcore.model.peer import Beat, Bye
-from clpcore.model.state import ClusterState, Decision, Peer, PeerState
+from clpcore.model.state import ClusterState, Decision, Goal, Peer, PeerState
 from clpcore.model.states import Phase
 
 
@@ -176,10 +176,21 @@ def _notice_own_number(turn: Turn, sender: str, beat: Beat) -> None:
         if heard.server != turn.me:
             continue
         if heard.boot > mine or (heard.boot == mine and not heard.now and _is_taken_for_old(turn)):
+            if not _stopped_everything(turn):
+                return  # a higher number proves to the others that nothing of this life runs
             turn.say("nm91", server=sender, boot=heard.boot, mine=mine)
             turn.do(RaiseBoot(heard.boot))
             if turn.phase is Phase.STARTING:
                 turn.phase = Phase.OFFLINE  # this life joins nothing any more
+
+
+def _stopped_everything(turn: Turn) -> bool:
+    """Tell whether nothing runs here; what does, without a journal that says why, is stopped."""
+    busy = [group for group in turn.config.group_by_name if not evidence.idle(turn, group)]
+    for group in busy:
+        if turn.groups[group].goal is Goal.NONE:
+            agreement.stop_without_right(turn, group)
+    return not busy
 
 
 def _is_taken_for_old(turn: Turn) -> bool:

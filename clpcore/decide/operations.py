@@ -279,6 +279,10 @@ def _start_alone(turn: Turn, server: str) -> Because | None:
     """
     if turn.phase is Phase.OFFLINE:
         return messages.because("op11", server=turn.me) if server == turn.me else None
+    silent = [name for name, peer in turn.peers.items() if not peer.up]
+    for name in silent:
+        if by := evidence.heard_by(turn, name):
+            return messages.because("op18", server=name, by=by)
     for name, peer in turn.peers.items():
         if not peer.up and not (peer.evidence and peer.evidence.proven):
             turn.say("nm24", server=name, me=turn.me)

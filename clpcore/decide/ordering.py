@@ -53,9 +53,7 @@ def _settle_unheld(turn: Turn, group: Group) -> None:
         if resource.presence is Presence.UNKNOWN:
             _probe(turn, group, name)
         elif not evidence.current(turn, group.name):
-            # Perhaps the journal was lost and the service is mine: learn first, touch nothing.
-            note = messages.because("rc552", resource=name, server=turn.me)
-            holding.note(turn, group.name, note)
+            continue  # perhaps the journal was lost and the service is mine: learn first
         elif not resource.stuck and turn.groups[group.name].goal is Goal.NONE:
             turn.say("rc550", group=group.name, resource=name, server=turn.me)
             turn.groups.change(group.name, goal=Goal.DOWN, event=Event.STOP)
@@ -215,6 +213,9 @@ def _probed(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         )
         return
     turn.resources.change((group, name), presence=presence, failure="", probed_at=turn.now)
+    right = evidence.holds(turn, group) or evidence.current(turn, group)
+    if presence is not Presence.INACTIVE and not right:
+        turn.say("rc552", resource=name, server=turn.me)
 
 
 def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:

@@ -113,7 +113,7 @@ def _won(turn: Turn, group: str, record: Record) -> None:
     if not evidence.mine(turn, record) or not evidence.current(turn, group) or local.confirmed:
         return
     if local.epoch == 0:
-        event = Event(record.event) if record.event else Event.START
+        event = record.why(Event.START)
         turn.say(
             "rc529",
             group=group,
@@ -151,7 +151,7 @@ def _spell(evidence: tuple[Evidence, ...]) -> str:
 def _inherit(turn: Turn, record: Record) -> None:
     """The owner released it to me: claim at once, no leader needed."""
     if record.heir == turn.me and not record.owner and record.wanted is Wanted.AUTO:
-        holding.claim(turn, record.group, Event(record.event or Event.MOVE.value), record.previous)
+        holding.claim(turn, record.group, record.why(Event.MOVE), record.previous)
 
 
 # -- the cohort

@@ -134,7 +134,7 @@ def _event(turn: Turn, record: Record) -> tuple[Event, str]:
         return Event.START, record.owner or record.previous
     if record.owner:
         return Event.FAILOVER, record.owner
-    return Event(record.event or Event.START.value), record.previous
+    return record.why(Event.START), record.previous
 
 
 def _only(turn: Turn, group: Group, record: Record) -> tuple[str, ...]:

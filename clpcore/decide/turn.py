@@ -37,6 +37,16 @@ from clpcore.model.states import Phase
 ANSWERS_KEPT = 64  # answers to other servers' operators, in case one is lost
 
 
+class Peers(Table[str, Peer]):
+    """The other servers. A record may name one that the configuration does not know (any more)."""
+
+    def __getitem__(self, name: str) -> Peer:
+        return self._now.get(name, _STRANGER)
+
+
+_STRANGER = Peer()
+
+
 def _ends_the_agent(action: act.Action) -> bool:
     """Sort what ends the agent behind the answers and letters of the same decision."""
     return isinstance(action, act.RaiseBoot | act.Left | act.StopSelf)
@@ -77,7 +87,7 @@ class Turn:
     def _tables(self, state: ClusterState) -> None:
         stir = self.stir
         kept, run = state.kept, state.run
-        self.peers: Table[str, Peer] = Table(state.peers, self._forget_who_is_in)
+        self.peers = Peers(state.peers, self._forget_who_is_in)
         self.resources: Table[tuple[str, str], LocalResource] = Table(
             state.resources, lambda key: stir(key[0])
         )

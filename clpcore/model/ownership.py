@@ -10,6 +10,9 @@ import enum
 import attrs
 
 from clpcore.model.ids import Boot
+from clpcore.model.states import Event
+
+_EVENTS = frozenset(event.value for event in Event)
 
 
 class Wanted(enum.Enum):
@@ -80,6 +83,10 @@ class Record:
     event: str = ""
     avoid: tuple[str, ...] = ()
     previous: str = ""
+
+    def why(self, default: Event) -> Event:
+        """Give the event as a value; *default* for none, or for a word of another version."""
+        return Event(self.event) if self.event in _EVENTS else default
 
     @property
     def rank(self) -> tuple[int, int, str]:
