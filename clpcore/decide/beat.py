@@ -26,4 +26,5 @@ def beat(_config: ClusterConfig, state: ClusterState) -> Beat:
         held=tuple(Held(name, epoch) for name, epoch in held),
         report=state.report,
         verification=state.verification,
+        at=state.now,
     )

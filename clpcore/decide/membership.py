@@ -28,7 +28,7 @@ def quiet(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Dec
         peer = state.peers.get(taken.sender)
         if peer is None or not _no_news(state, peer, taken):
             return None
-        again = attrs.evolve(peer, links={**peer.links, taken.link: now})
+        again = attrs.evolve(peer, beat=taken.beat, links={**peer.links, taken.link: now})
         changed = attrs.evolve(state, now=now, peers={**state.peers, taken.sender: again})
     else:
         return None
@@ -42,6 +42,7 @@ def _no_news(state: ClusterState, peer: Peer, taken: given.HeardBeat) -> bool:
         return False
     return (
         taken.link in peer.links
+        and before.at <= beat.at
         and peer.report == beat.report
         and before.phase is beat.phase
         and before.join == beat.join
@@ -91,6 +92,8 @@ def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
     before = turn.peers.get(taken.sender)
     if before is None or _of_an_older_life(turn, before, taken):
         return
+    if _overtaken(turn, before, taken):
+        return
     _notice_own_number(turn, taken.sender, taken.beat)
     peer = before
     if peer.incarnation != taken.incarnation:
@@ -110,6 +113,19 @@ def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
     _note_boots(turn, taken)
     if _stands_otherwise(before, peer):
         evidence.stir(turn, turn.records, taken.sender)
+
+
+def _overtaken(turn: Turn, peer: Peer, taken: given.HeardBeat) -> bool:
+    """Tell whether a newer beat of this life came first; then this one only shows a link alive.
+
+    Not even that when it is older than two intervals: it may have been recorded and played again.
+    """
+    newest = peer.beat
+    if newest is None or peer.incarnation != taken.incarnation or taken.beat.at >= newest.at:
+        return False
+    if peer.up and newest.at - taken.beat.at <= 2 * turn.config.heartbeat_interval:
+        turn.peers.change(taken.sender, links={**peer.links, taken.link: turn.now})
+    return True
 
 
 def _of_an_older_life(turn: Turn, peer: Peer, taken: given.HeardBeat) -> bool:

@@ -221,7 +221,7 @@ def _on_server(state: Shown) -> Shown:
 
 def _together(states: list[Shown]) -> Shown:
     """Give the worst state of those that look; Offline when nobody does."""
-    for state in (Shown.ERROR, Shown.CAUTION, Shown.NORMAL, Shown.UNKNOWN, Shown.SUSPEND):
+    for state in (Shown.ERROR, Shown.CAUTION, Shown.SUSPEND, Shown.NORMAL, Shown.UNKNOWN):
         if state in states:
             return state
     return Shown.OFFLINE

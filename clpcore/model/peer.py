@@ -34,7 +34,10 @@ class Held:
 
 @attrs.frozen(kw_only=True)
 class Beat:
-    """A sign of life. *report* is the number of the sender's newest report."""
+    """A sign of life. *report* is the number of the sender's newest report.
+
+    *at* is the sender's own time: beats that overtake each other are told apart by it.
+    """
 
     boot_id: str
     phase: Phase
@@ -44,6 +47,7 @@ class Beat:
     held: tuple[Held, ...]
     report: int
     verification: bool = False
+    at: int = attrs.field(default=0, eq=False)
 
 
 @attrs.frozen

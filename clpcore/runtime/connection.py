@@ -104,10 +104,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def _name(self) -> str:
-        return self.peer.server if self.peer else f"the stranger at {self._address}"
+        return self.peer.server if self.peer else f"the stranger at {self.address}"
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
+        """Give where the other side is, as long as the connection stands."""
         name = self._transport.get_extra_info("peername") if self._transport else None
         return str(name[0]) if name else "an address that is gone"
 

@@ -87,6 +87,13 @@ class Client(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def dismiss(self) -> None:
+        """End the connection now; what it has not read by now it never reads."""
+        if self.backlog:
+            self.abort()
+        else:
+            self.close()
+
     def abort(self) -> None:
         """End the connection at once."""
         if self._transport is not None:
@@ -115,15 +122,16 @@ class Client(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what was asked to one that says no more, then close; nobody reads a stream."""
         self._ended = True
-        return self.busy and not self.streams
+        return (self.busy or b"\n" in self._buffer) and not self.streams
 
     def pause_writing(self) -> None:
         """Note that it does not keep up."""
         self._readable.clear()
 
     def resume_writing(self) -> None:
-        """Note that it has caught up."""
+        """Take its next request: it has caught up."""
         self._readable.set()
+        self._next()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Serve it no more."""
@@ -134,8 +142,8 @@ class Client(asyncio.Protocol):
     # -- requests
 
     def _next(self) -> None:
-        if self.busy or b"\n" not in self._buffer:
-            return
+        if self.busy or not self._readable.is_set() or b"\n" not in self._buffer:
+            return  # one that does not read gets no more to read
         text, self._buffer = self._buffer.split(b"\n", 1)
         self._task = asyncio.create_task(self._serve(text))
         self._task.add_done_callback(self._served)
@@ -206,7 +214,7 @@ class Control:
             self._server.close()
             self._path.unlink(missing_ok=True)
         for client in [*self._clients]:
-            client.close()
+            client.dismiss()
 
     def joined(self, client: Client) -> None:
         """Take a client; when there are too many, an idle one gives way, or it is refused."""
@@ -216,7 +224,7 @@ class Control:
         idle = next((each for each in self._clients if not each.busy), client)
         del self._clients[idle]
         idle.reply(refusal("too many clients of the control socket", "try again in a moment"))
-        idle.close()
+        idle.dismiss()
 
     def left(self, client: Client) -> None:
         """Forget a client."""

@@ -3,6 +3,8 @@
 Two kinds do not wait in line for ever. Looking (probe, observe) changes nothing and never waits.
 Stopping (deactivate, stop this machine) waits a moment, and then not for a disk that is full or
 stuck: a lost record of a stop costs a repeated stop, a stop that waits can cost two actives.
+
+What others are told of a decision waits in the same line, without exception.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 
 from clpcore.model.actions import Action, Deactivate, Observe, Probe, StopSelf
+from clpcore.model.state import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,7 @@ PATIENCE: Final = 2.0  # seconds that a stop waits for the store
 
 @attrs.define(eq=False)
 class _Held:
+    decision: Decision
     actions: list[Action]
     durable: asyncio.Future[None] | None
     timer: asyncio.TimerHandle | None = None
@@ -34,13 +38,24 @@ class _Held:
     def ready(self) -> bool:
         return self.durable is None or self.durable.done()
 
+    @property
+    def silent(self) -> bool:
+        return self.durable is None and not (self.actions or self.decision.because)
+
 
 class Gate:
     """The way from decisions to deeds."""
 
-    def __init__(self, perform: Callable[[Action], None]) -> None:
-        """Let everything through to *perform*, on the loop."""
+    def __init__(
+        self, perform: Callable[[Action], None], passed: Callable[[Decision], None]
+    ) -> None:
+        """Let everything through to *perform*, on the loop.
+
+        *passed* hears of each decision when it and all before it are on disk, before what is left
+        of its actions goes out; of silent ones in a row, only of the last.
+        """
         self._perform = perform
+        self._passed = passed
         self._held: collections.deque[_Held] = collections.deque()
         self._releasing = False
 
@@ -49,15 +64,15 @@ class Gate:
         """Give how many actions wait for the store."""
         return sum(len(held.actions) for held in self._held)
 
-    def put(self, actions: Iterable[Action], durable: asyncio.Future[None] | None) -> None:
-        """Take the actions of one decision. *durable*: done when what it changed is on disk."""
-        actions = list(actions)
+    def put(self, decision: Decision, durable: asyncio.Future[None] | None) -> None:
+        """Take one decision. *durable*: done when what it changed is on disk."""
+        actions = list(decision.actions)
         for look in [each for each in actions if isinstance(each, _LOOKS)]:
             actions.remove(look)
             self._do(look)
-        held = _Held(actions, durable)
-        if not actions and held.ready:
-            return
+        held = _Held(decision, actions, durable)
+        if held.silent and self._held and self._held[-1].silent:
+            self._held.pop()  # a stuck disk must not make the line grow with every tick
         self._held.append(held)
         if durable is not None:
             durable.add_done_callback(lambda _: self._release())
@@ -80,6 +95,7 @@ class Gate:
             held = self._held.popleft()
             if held.timer is not None:
                 held.timer.cancel()
+            self._passed(held.decision)
             for action in held.actions:
                 self._do(action)
         self._releasing = False

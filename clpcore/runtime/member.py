@@ -76,8 +76,9 @@ class Member:
         self._me = Identity(setup.where.server, self.incarnation)
         self._network = self._make_network(begun)
         self._deeds = self._make_deeds(end)
-        self._gate = Gate(self._deeds.perform)
-        self._turns = Turns(setup.core, setup.config, self._first_state(begun), self)
+        self._gate = Gate(self._deeds.perform, self._announce)
+        self._durable = self._first_state(begun)  # what others may know of
+        self._turns = Turns(setup.core, setup.config, self._durable, self)
         self._pulse = Pulse(setup.config.heartbeat_interval, self._each_interval, self._beat)
         self._watch = Watch(self._process_ended)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
@@ -181,9 +182,13 @@ class Member:
     def decided(self, taken: Input, old: ClusterState, decision: Decision) -> None:
         """Make it durable, then do it."""
         durable = self._ledger.write(taken, old, decision)
-        self._gate.put(decision.actions, durable)
+        self._gate.put(decision, durable)
         if decision.state is not old:
             self._changed()
+
+    def _announce(self, decision: Decision) -> None:
+        """Let heartbeats tell of a decision: a restarted agent would know of it too."""
+        self._durable = decision.state
         if decision.because:
             self._pulse.soon()
 
@@ -192,7 +197,7 @@ class Member:
         now = clock.now()
         if now - self._bug_told_at >= _BUG_LINES:
             self._bug_told_at = now
-            logger.error("the core failed on %r", taken, exc_info=error)
+            logger.error("the core failed on %.500s", repr(taken), exc_info=error)
             self._ledger.bug(taken, repr(error))
         self._tell_bug(type(taken).__name__, error)
 
@@ -208,7 +213,7 @@ class Member:
 
     def _beat(self) -> None:
         try:
-            beat = self._setup.core.beat(self._config, self._turns.state)
+            beat = self._make_beat()
         except Exception as error:
             self._tell_bug("a heartbeat", error)
             if self._last_beat is None:
@@ -218,6 +223,14 @@ class Member:
             self._setup.notify.status(beat.phase.value)
         self._last_beat = beat
         self._network.beat(beat)
+
+    def _make_beat(self) -> Beat:
+        """Give what is durable of us, and whom we hear now: that is seen, not decided."""
+        beat = self._setup.core.beat(self._config, self._durable)
+        if self._turns.state is self._durable:
+            return beat
+        newest = self._setup.core.beat(self._config, self._turns.state)
+        return attrs.evolve(beat, hears=newest.hears)
 
     def _each_interval(self) -> None:
         """Beat, then tick: one wake-up for both."""

@@ -73,7 +73,7 @@ def read(rows: Iterable[Row]) -> tuple[Kept, tuple[Refused, ...]]:
     refused: list[Refused] = []
     for row in rows:
         try:
-            found[row.kind][row.key] = values.from_json(row.body or "", _KINDS[row.kind])
+            found[row.kind][row.key] = _value(row)
         except KeyError:
             refused.append(Refused(row.kind, row.key, "this version knows no such rows"))
         except values.Unreadable as unreadable:
@@ -81,3 +81,10 @@ def read(rows: Iterable[Row]) -> tuple[Kept, tuple[Refused, ...]]:
     fields: dict[str, Any] = {kind: found[kind] for kind in _TABLES}
     fields |= {kind: found[kind][""] for kind in (_ENDS, _VIEW) if "" in found[kind]}
     return Kept(**fields), tuple(refused)
+
+
+def _value(row: Row) -> Any:  # noqa: ANN401 - what the kind says
+    value = values.from_json(row.body or "", _KINDS[row.kind])
+    if isinstance(value, Record) and value.group != row.key:
+        raise values.Unreadable(f"it is the record of group {value.group!r}")
+    return value

@@ -24,8 +24,10 @@ from clpcore.wire.session import Session
 
 _CONNECT: Final = 1.0  # seconds
 _PAUSE_FIRST, _PAUSE_MOST = 0.05, 1.0  # seconds between two calls
-_STRANGERS: Final = 64  # callers that have not proven the key yet; all servers may call at once
-_BACKLOG: Final = 64
+# Callers that have not proven the key yet: in all, not counting the addresses of the configuration,
+# and of any one address.
+_STRANGERS, _OF_ONE_ADDRESS = 64, 8
+_BACKLOG: Final = 1_024  # a flood that fills it keeps the servers out
 # Letters that are written just before a session stands; older ones their senders have repeated.
 _EARLY_LETTERS: Final = 64
 _EARLY: Final = 1_000  # ms
@@ -77,11 +79,12 @@ class Sessions:
         self._meet = meet
         self._port = port
         self._peers = {name for path in paths for name in path.others}
+        self._addresses = {address for path in paths for address in path.others.values()}
         self._open: dict[str, Connection] = {}
         self._early: dict[str, collections.deque[tuple[int, Letter]]] = {
             name: collections.deque(maxlen=_EARLY_LETTERS) for name in self._peers
         }
-        self._unproven: dict[Connection, None] = {}
+        self._unproven: dict[Connection, str] = {}  # and the address of each
         self._awake = {name: asyncio.Event() for name in self._peers}
         self._callers: list[asyncio.Task[None]] = []
 
@@ -192,15 +195,22 @@ class Sessions:
     # -- what becomes of connections
 
     def made(self, connection: Connection) -> None:
-        """Keep the number of strangers down: the oldest gives way, it had its time."""
+        """Keep the number of strangers down: the oldest gives way, it had its time.
+
+        What comes from the address of a server gives way only to others of that address.
+        """
         if not connection.called:
             return
-        self._unproven[connection] = None
-        if len(self._unproven) > _STRANGERS:
-            oldest = next(iter(self._unproven))
-            del self._unproven[oldest]
-            self.dropped("too many strangers", f"{len(self._unproven)} connections prove nothing")
-            oldest.close()
+        self._unproven[connection] = connection.address
+        self._limit(lambda address: address == connection.address, _OF_ONE_ADDRESS)
+        self._limit(lambda address: address not in self._addresses, _STRANGERS)
+
+    def _limit(self, counts: Callable[[str], bool], most: int) -> None:
+        found = [each for each, address in self._unproven.items() if counts(address)]
+        if len(found) > most:
+            del self._unproven[found[0]]
+            self.dropped("too many strangers", f"{most} connections prove nothing")
+            found[0].close()
 
     def proven(self, connection: Connection, peer: Identity) -> None:
         """Take the newest session with a server: it made it because the older one was of no use."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from clpcore import decide
 from clpcore.model.config import ClusterConfig
-from clpcore.runtime import power, priority
+from clpcore.runtime import accounts, power, priority
 from clpcore.runtime.agent import Agent, Documents
 from clpcore.runtime.database import NewerStoreError
 from clpcore.runtime.deeds import End
@@ -92,19 +92,23 @@ def read_key(path: Path) -> keys.KeyRing:
     """Read the cluster key.
 
     Raises:
-        CannotStart: there is none, it cannot be used, or others than its owner may read it.
+        CannotStart: there is none, it cannot be used, or others than root and we ourselves may
+            read or change it.
 
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
             data = file.read()
     except OSError as error:
         raise CannotStart(
             f"{path}: {error.strerror}: copy it from another server, or make the first one with "
             "`clp keygen`"
         ) from error
-    if mode & _OTHERS:
+    if status.st_uid not in {0, os.geteuid()}:
+        owner = accounts.user_name(status.st_uid)
+        raise CannotStart(f"{path} belongs to {owner}, who can read it: chown root {path}")
+    if status.st_mode & _OTHERS:
         raise CannotStart(f"{path} can be read by others than its owner: chmod 600 {path}")
     try:
         return keys.parse(data, str(path))

@@ -7,12 +7,15 @@ import collections
 import logging
 from typing import Any, Final, Protocol
 
+import attrs
+
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
-from clpcore.model.inputs import Input, Tick
+from clpcore.model.inputs import Done, Input, Outcome, Tick
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.peer import Beat
 from clpcore.model.state import ClusterState, Decision
+from clpcore.model.states import Presence, Verdict
 from clpcore.runtime import clock
 
 logger = logging.getLogger(__name__)
@@ -109,6 +112,11 @@ class Turns:
         self._arm()
 
     def _turn(self, taken: Input) -> None:
+        if not self._step(taken) and isinstance(taken, Done):
+            self._step(_unread(taken))
+
+    def _step(self, taken: Input) -> bool:
+        """Let the core decide on an input; False if it raised."""
         self.count += 1
         old = self.state
         try:
@@ -118,10 +126,11 @@ class Turns:
             self.raised += 1
             self._wake_at = None  # the next tick comes with the interval, not at once
             self._doer.undecided(taken, error)
-            return
+            return False
         self.state = decision.state
         self._wake_at = decision.wake_at
         self._doer.decided(taken, old, decision)
+        return True
 
     def _arm(self) -> None:
         if self._wake_at == self._armed_at:
@@ -137,3 +146,17 @@ class Turns:
         self._timer = self._armed_at = None
         self.tick()
         self._arm()  # the core may ask for the same moment again
+
+
+def _unread(done: Done) -> Done:
+    """Give an outcome that the core failed on as one that is not known.
+
+    An action comes to an end once: without this one the core would wait for it for ever.
+    """
+    was = done.outcome
+    outcome = Outcome(
+        verdict=Verdict.STALLED,
+        detail=f"the core failed on its outcome ({was.verdict.value}): a bug of clpcore",
+        presence=Presence.UNKNOWN if was.presence is not None else None,
+    )
+    return attrs.evolve(done, outcome=outcome)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.metadata
 import re
+import subprocess
 import sys
-import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,18 +57,28 @@ class Files:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[host.Registry]:
-    """Install the page's distribution beside ours, as far as finding it goes."""
-    project = tomllib.loads(block("pyproject.toml"))["project"]
-    (tmp_path / "acme_clp_flag.py").write_text(block("acme_clp_flag.py"))
-    info = tmp_path / "acme_clp_flag-0.1.0.dist-info"
-    info.mkdir()
-    info.joinpath("METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    points = project["entry-points"]["clpcore.plugins"]
-    lines = "".join(f"{name} = {module}\n" for name, module in points.items())
-    info.joinpath("entry_points.txt").write_text(f"[clpcore.plugins]\n{lines}")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    """Build the page's distribution and unpack its wheel beside ours, as pip would."""
+    for name in ("pyproject.toml", "src/acme_clp_flag/__init__.py"):
+        file = tmp_path / "acme-clp-flag" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block(name))
+    uv = Path(sys.executable).with_name("uv")
+    out = tmp_path / "dist"
+    argv: list[str | Path] = [
+        uv,
+        "build",
+        "--quiet",
+        "--wheel",
+        "--out-dir",
+        out,
+        tmp_path / "acme-clp-flag",
+    ]
+    subprocess.run(argv, check=True, timeout=60)
+    (wheel,) = out.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
     yield host.load()
     sys.modules.pop("acme_clp_flag", None)

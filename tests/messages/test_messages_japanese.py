@@ -71,6 +71,6 @@ def test_a_nested_sentence_is_rendered_in_the_same_language() -> None:
 
 
 def test_a_remedy_is_rendered_in_the_language_asked_for() -> None:
-    waits = messages.because("rc66", group="failover1", reason="a reason")
-    assert messages.remedy(waits, "ja").endswith(": clp why failover1")
-    assert _JAPANESE.search(messages.remedy(waits, "ja"))
+    offline = messages.because("op7", group="failover1")
+    assert messages.remedy(offline, "ja").endswith(": clp group start failover1")
+    assert _JAPANESE.search(messages.remedy(offline, "ja"))

@@ -104,6 +104,12 @@ def _within(seconds: float, holds: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+async def _until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
 def _links(pid: int) -> list[str]:
     return [str(link.readlink()) for link in sorted(Path(f"/proc/{pid}/fd").iterdir())]
 
@@ -167,7 +173,8 @@ def test_a_worker_is_told_apart_by_its_pidfd_and_its_end_has_a_code(
         found = processes.stat(born.pid)
         assert found is not None
         assert found.parent == spawned.pid
-        assert Path(f"/proc/{born.pid}/comm").read_text() == "clp-exec\n"  # noqa: ASYNC240
+        name = Path(f"/proc/{born.pid}/comm")
+        await _until(lambda: name.read_text() == "clp-exec\n")
         signal.pidfd_send_signal(born.pidfd, signal.SIGUSR1)
         assert await asyncio.wait_for(born.ended, 5) == -signal.SIGUSR1
         assert processes.stat(born.pid) is None  # the template has waited for it
@@ -221,9 +228,7 @@ def test_a_worker_that_nobody_waits_for_any_more_ends(spawned: Template, tmp_pat
         os.kill(spawned.pid, signal.SIGCONT)
         kept = await spawned.worker("exec", tmp_path)  # the answer after that of the first
         children = Path(f"/proc/{spawned.pid}/task/{spawned.pid}/children")
-        async with asyncio.timeout(5):
-            while children.read_text().split() != [str(kept.pid)]:  # noqa: ASYNC110, ASYNC240
-                await asyncio.sleep(0.005)
+        await _until(lambda: children.read_text().split() == [str(kept.pid)])
         os.close(kept.pidfd)
         kept.line.close()
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

@@ -16,6 +16,7 @@ class Journal:
         """Read nothing yet."""
         self._server = server
         self._told: list[Happened] = []
+        self._offset = boot_time_offset()  # the same for all: lines of one millisecond keep order
         self._file = self._last = 0  # the store's inode, the number of the last line read
 
     def so_far(self) -> list[Happened]:
@@ -34,5 +35,5 @@ class Journal:
         kinds = [journal.SENTENCE]
         for line in journal.page(store, after=self._last, kinds=kinds, limit=_AT_ONCE):
             row = journal.shown(line, self._server.name)
-            self._told.append(Happened.of(self._server.name, row, boot_time_offset()))
+            self._told.append(Happened.of(self._server.name, row, self._offset))
             self._last = line.seq
