@@ -151,7 +151,8 @@ def take_proposals(turn: Turn, sender: str, letter: Proposed) -> None:
             agreed.append(Agreed(record.group, record.version))
         else:
             refusals.append(Refusal(record.version, turn.records[record.group], because))
-            _learn(turn, sender, record)
+            if because.key != "rc569":  # what this server must not agree to it must not adopt
+                _learn(turn, sender, record)
     to = turn.boot_of(sender)
     if agreed:
         turn.send(sender, Accept(to, tuple(agreed)))
@@ -170,7 +171,8 @@ def _refuse(turn: Turn, sender: str, record: Record) -> Because | None:
         return messages.because("rc523", group=group, server=turn.me)
     if not evidence.holds(turn, group) and not evidence.idle(turn, group):
         return messages.because("rc524", group=group, server=turn.me)
-    if alive := evidence.left_out_alive(turn, record):
+    alive = evidence.left_out_alive(turn, record) if record.epoch > mine.epoch else ""
+    if alive:
         return messages.because("rc569", group=group, server=turn.me, alive=alive)
     if (
         mine.version.round == 0

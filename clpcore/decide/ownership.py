@@ -69,6 +69,10 @@ def settle(turn: Turn, group: str) -> None:
 def _advance(turn: Turn, group: str, waiting: Claim) -> None:
     """Complete a claim whose every member agreed or is proven stopped; else send it again."""
     record = turn.records[group]
+    back = evidence.left_out_alive(turn, record)
+    if back and holding.claiming(turn, group) and not evidence.holds(turn, group):
+        _ask_again(turn, record, back)
+        return
     proven = holding.proven_in(turn, waiting.need)
     if proven and holding.claiming(turn, group) and not evidence.holds(turn, group):
         _go_on_without(turn, record, proven)
@@ -84,6 +88,17 @@ def _advance(turn: Turn, group: str, waiting: Claim) -> None:
         holding.note(turn, group, messages.because("rc531", group=group, server=silent[0]))
     if len(silent) < len(need):
         _repeat(turn, record, waiting)
+
+
+def _ask_again(turn: Turn, record: Record, back: str) -> None:
+    """Take into a claim who was left out of it as stopped, and is heard in that very boot."""
+    new = attrs.evolve(
+        record,
+        version=turn.next_version(record),
+        cohort=tuple(sorted((*record.cohort, back))),
+        evidence=tuple(each for each in record.evidence if each.server != back),
+    )
+    holding.put_forward(turn, new, holding.others(turn, new))
 
 
 def _go_on_without(turn: Turn, record: Record, proven: tuple[str, ...]) -> None:

@@ -67,7 +67,11 @@ class Attached(asyncio.Protocol):
         """Attach to a worker that has just been forked."""
         worker = cls(plugin, born)
         loop = asyncio.get_running_loop()
-        await loop.create_unix_connection(lambda: worker, sock=born.line)
+        try:
+            await loop.create_unix_connection(lambda: worker, sock=born.line)
+        except BaseException:
+            worker.kill("was not needed any more")
+            raise
         return worker
 
     # -- calls
@@ -90,6 +94,8 @@ class Attached(asyncio.Protocol):
             watched: kill the worker when it is blocked long before that: others wait, too.
 
         """
+        if self.gone.done():
+            return Lost(self._why, late=False)
         answer = asyncio.get_running_loop().create_future()
         self._calls[ask.id] = (ask, answer)
         try:

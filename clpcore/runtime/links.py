@@ -24,7 +24,7 @@ _PEER_REST, _STRANGER_REST = 0.01, 0.1  # seconds without reading after so many 
 _BUFFER: Final = 1 << 20
 _INTERACTIVE: Final = 6  # leaves this machine before bulk traffic
 
-Receive = Callable[[str, bytes], None]
+Receive = Callable[[str, str, bytes], None]
 
 
 @attrs.frozen
@@ -40,13 +40,17 @@ class Link:
     """One open heartbeat path. It opens wholly, or not at all with OSError."""
 
     def __init__(self, path: Path, receive: Receive, port: int = HEARTBEAT_UDP) -> None:
-        """Open the sockets; *receive* gets the path's name and each datagram, on the loop."""
+        """Open the sockets; *receive* gets each datagram, on the loop.
+
+        Before it, the path's name and whose address it came from: "" if that of no other server.
+        """
         self.path = path
         self._receive = receive
         self._buffer = bytearray(_LARGEST)
         self._loop = asyncio.get_running_loop()
         self._rests: dict[socket.socket, asyncio.TimerHandle] = {}
         self._stranger, *self._peers = _open_all(path, port)
+        self._owners = dict(zip(self._peers, path.others, strict=True))
         for sock in self._sockets:
             self._loop.add_reader(sock, self._readable, sock)
 
@@ -96,7 +100,8 @@ class Link:
                 return False
             except OSError:
                 continue  # what an earlier datagram met, e.g. that nobody listens there
-            self._receive(self.path.name, bytes(memoryview(self._buffer)[:size]))
+            data = bytes(memoryview(self._buffer)[:size])
+            self._receive(self.path.name, self._owners.get(sock, ""), data)
         return True
 
 

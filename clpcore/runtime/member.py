@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _FAREWELL: Final = 1.0  # seconds for the last letters to arrive
 _BUG_LINES: Final = 10_000  # ms between two journal lines about a core that raises
+_SHORT: Final = 500  # characters that are shown of what may hold a letter of some MiB
 
 
 @attrs.frozen(kw_only=True)
@@ -197,8 +198,8 @@ class Member:
         now = clock.now()
         if now - self._bug_told_at >= _BUG_LINES:
             self._bug_told_at = now
-            logger.error("the core failed on %.500s", repr(taken), exc_info=error)
-            self._ledger.bug(taken, repr(error))
+            logger.error("the core failed on %s", _short(taken), exc_info=error)
+            self._ledger.bug(taken, _short(error))
         self._tell_bug(type(taken).__name__, error)
 
     def before_tick(self) -> None:
@@ -206,7 +207,7 @@ class Member:
         self._network.drain()
 
     def _tell_bug(self, where: str, error: Exception) -> None:
-        reason = messages.because("pm506", input=where, error=repr(error))
+        reason = messages.because("pm506", input=where, error=_short(error))
         self._troubles.begin(f"the core on {where}", reason)
 
     # -- called by the world
@@ -249,3 +250,7 @@ class Member:
                 pid=process.pid,
             )
         )
+
+
+def _short(value: object) -> str:
+    return repr(value)[:_SHORT]

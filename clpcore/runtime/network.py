@@ -16,6 +16,7 @@ from clpcore.model.ports import HEARTBEAT_UDP, ORDERS_TCP
 from clpcore.runtime import attempts, clock
 from clpcore.runtime.complaints import Complaints
 from clpcore.runtime.links import Link, Path
+from clpcore.runtime.misheard import Misheard
 from clpcore.runtime.sessions import Credentials, Sessions
 from clpcore.runtime.troubles import Troubles
 from clpcore.wire import letters
@@ -62,6 +63,7 @@ class Network:
         timeout = 3 * config.heartbeat_interval
         self.complaints = Complaints()
         self._troubles = troubles
+        self._misheard = Misheard(troubles, config.heartbeat_timeout)
         self._hear = hear
         self._paths = heartbeat_paths(config, me), order_paths(config, me)
         self._sealer = Sealer(
@@ -165,13 +167,16 @@ class Network:
 
     # -- hearing
 
-    def _receive_datagram(self, link: str, datagram: bytes) -> None:
+    def _receive_datagram(self, link: str, source: str, datagram: bytes) -> None:
         try:
             opened = self._opener.open(datagram)
             beat = self._read_beat(opened.sender, opened.payload)
         except Rejected as rejected:
             self.complaints.add(rejected.reason.value, f"on {link}: {rejected.detail}")
+            if source:
+                self._misheard.dropped(source, rejected.reason)
             return
+        self._misheard.heard(opened.sender)
         boot = Boot(opened.incarnation.boot.counter, beat.boot_id)
         self._hear(
             HeardBeat(

@@ -18,8 +18,9 @@ from clpcore.runtime.template import NoWorker, Template
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 64  # changes, and as many looks, in the shared worker; the others queue
-_ALONE: Final = 8  # workers of a single call
+# Calls at once; others queue. Looks have a lane of their own: changes can take half an hour.
+_AT_ONCE: Final = 64  # in the shared worker
+_ALONE: Final = 8  # each in a worker of its own
 _START: Final = 15.0  # seconds to load a plugin; a cloud SDK takes some
 _TRIES: Final = 3
 _PAUSES: Final = (0.1, 0.4)  # seconds before the second and the third try
@@ -29,6 +30,33 @@ _LEFT_NO_TIME: Final = Lost("had no time for the call before its deadline", late
 
 class CannotServe(Exception):
     """The plugin has no worker: it is refused, or crashes when it is loaded; says why."""
+
+
+@attrs.frozen
+class _Lanes:
+    """Where calls wait for their turn."""
+
+    changes: asyncio.Semaphore
+    looks: asyncio.Semaphore
+
+    @classmethod
+    def of(cls, size: int) -> _Lanes:
+        return cls(asyncio.Semaphore(size), asyncio.Semaphore(size))
+
+    @contextlib.asynccontextmanager
+    async def turn(self, ask: Ask) -> AsyncIterator[bool]:
+        """Wait in line until the call's deadline at most; tell whether its turn has come."""
+        lane = self.changes if ask.do.changes else self.looks
+        try:
+            async with asyncio.timeout(_left(ask)):
+                await lane.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lane.release()
 
 
 @attrs.define(eq=False)
@@ -41,9 +69,8 @@ class Pool:
     _shared: Attached | None = None
     _workers: set[Attached] = attrs.field(factory=set)
     _starting: asyncio.Future[None] | None = None
-    _changes: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    _looks: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    _alone: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_ALONE))
+    _together: _Lanes = attrs.field(factory=lambda: _Lanes.of(_AT_ONCE))
+    _alone: _Lanes = attrs.field(factory=lambda: _Lanes.of(_ALONE))
     _failed: int = 0
     _trouble: str = ""
     _not_before: int = 0
@@ -55,8 +82,7 @@ class Pool:
             CannotServe: there is no worker to be had.
 
         """
-        lane = self._changes if ask.do.changes else self._looks
-        async with _turn(lane, ask) as has_turn:
+        async with self._together.turn(ask) as has_turn:
             worker = await self._common(ask) if has_turn else None
             if worker is None:
                 return _LEFT_NO_TIME
@@ -72,7 +98,7 @@ class Pool:
             CannotServe: there is no worker to be had.
 
         """
-        async with _turn(self._alone, ask) as has_turn:
+        async with self._alone.turn(ask) as has_turn:
             if not has_turn:
                 return _LEFT_NO_TIME
             try:
@@ -116,16 +142,18 @@ class Pool:
 
     async def _common(self, ask: Ask) -> Attached | None:
         """Give the shared worker, None if it does not start before the call's deadline."""
-        if self._shared is not None:
-            self._tidy(self._shared)
-        if self._shared is None:
+        while _left(ask) > 0:
+            if self._shared is not None:
+                self._tidy(self._shared)
+            if self._shared is not None:
+                return self._shared
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.ensure_future(self._start_shared())
+                self._starting.add_done_callback(_take_note)
             await asyncio.wait({self._starting}, timeout=_left(ask))
-            if not self._starting.done():
-                return None
-            self._starting.result()
-        return self._shared
+            if self._starting.done():
+                self._starting.result()
+        return None
 
     async def _start_shared(self) -> None:
         self._shared = await self._start()
@@ -182,16 +210,7 @@ def _left(ask: Ask) -> float:
     return max(0, ask.call.deadline - clock.now()) / 1_000
 
 
-@contextlib.asynccontextmanager
-async def _turn(lane: asyncio.Semaphore, ask: Ask) -> AsyncIterator[bool]:
-    """Wait in line until the call's deadline at most; tell whether its turn has come."""
-    try:
-        async with asyncio.timeout(_left(ask)):
-            await lane.acquire()
-    except TimeoutError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lane.release()
+def _take_note(starting: asyncio.Future[None]) -> None:
+    """Look at the exception: those who waited for the start may have run out of time."""
+    if not starting.cancelled():
+        starting.exception()

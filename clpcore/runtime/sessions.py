@@ -6,6 +6,7 @@ import asyncio
 import collections
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ _PAUSE_FIRST, _PAUSE_MOST = 0.05, 1.0  # seconds between two calls
 # and of any one address.
 _STRANGERS, _OF_ONE_ADDRESS = 64, 8
 _BACKLOG: Final = 1_024  # a flood that fills it keeps the servers out
+_AT_ONCE: Final = 16  # callers that are let in before heartbeats have their turn
 # Letters that are written just before a session stands; older ones their senders have repeated.
 _EARLY_LETTERS: Final = 64
 _EARLY: Final = 1_000  # ms
@@ -109,14 +111,19 @@ class Sessions:
             OSError: it cannot be bound.
 
         """
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(
-            lambda: self._connection(initiator=False, peers=self._peers),
-            address,
-            self._port,
-            backlog=_BACKLOG,
-            reuse_address=True,
-        )
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.create_server((address, self._port), family=family)
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: self._connection(initiator=False, peers=self._peers),
+                sock=sock,
+                backlog=_AT_ONCE,  # asyncio also lets in as many in one go
+            )
+        except BaseException:
+            sock.close()
+            raise
+        sock.listen(_BACKLOG)
+        return server
 
     def send(self, to: str, letter: Letter) -> None:
         """Send a letter. Without a session it waits for one a moment; its sender asks again."""

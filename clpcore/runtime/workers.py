@@ -100,7 +100,12 @@ class Workers:
             return _without(do, Verdict.STALLED, f"bug in clpcore: {error!r}")
 
     async def close(self) -> None:
-        """End all workers; kept processes live on, and the template is somebody else's."""
+        """End all workers and the template; kept processes live on."""
+        await self.end_workers()
+        await self._template.close()
+
+    async def end_workers(self) -> None:
+        """End all workers; the next call gets new ones."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._pools.clear()
 

@@ -26,7 +26,8 @@ def _placeholders(text: str) -> list[str]:
 @_every_sentence
 def test_a_sentence_is_written_in_japanese(key: str) -> None:
     text = messages.entry(key).text["ja"]
-    assert key in _JOINS_OTHERS or _JAPANESE.search(text)  # what has no `ja` is shown in English, which has none
+    # What has no `ja` is shown in English, which has no Japanese letter.
+    assert key in _JOINS_OTHERS or _JAPANESE.search(text)
     assert not _HALF_WIDTH_KATAKANA.search(text)
 
 

@@ -23,7 +23,10 @@ _PATHS = r"(?<![\w.})>$-])/(?:work/(?:main|shared|\.)|root/\.|opt/(?:pypi|wheels
 _FORBIDDEN = re.compile("|".join([_PATHS, *map(re.escape, _HOSTS)]), re.IGNORECASE)
 
 _LONGEST = 400  # lines; past it ask whether two ideas share the file
-_LONGER_BECAUSE: dict[str, str] = {}  # path: why it is one idea all the same
+_LONGER_BECAUSE: dict[str, str] = {  # path: why it is one idea all the same
+    "tests/runtime/test_agent.py": "the life of one real agent, from start to end",
+    "tests/runtime/test_main.py": "`clp agent` as a process: every way to start and to end",
+}
 
 
 def _forbidden(text: str) -> list[str]:

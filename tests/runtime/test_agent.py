@@ -10,6 +10,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -266,6 +267,80 @@ async def test_while_the_store_refuses_looks_and_beats_go_on_and_deeds_wait(
         keys_ = [row["key"] for row in await one.lines()]
         assert keys_ == ["pm1", "pm500", "pm501"]
         assert (await one.ask(do="status"))["status"]["troubles"] == []
+
+
+@in_loop
+async def test_heartbeats_tell_what_is_durable(
+    tmp_path: Path, config: ClusterConfig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(state: ClusterState, _taken: given.Asked) -> Decision:
+        over = attrs.evolve(state, phase=Phase.OFFLINE, kept=Kept(rungs={"m": Rungs(1)}))
+        return Decision(state=over, actions=(), because=(SENTENCE,), wake_at=None)
+
+    one_core, two_core = Script({given.Asked: leave}), Script()
+
+    def phases() -> list[Phase]:
+        return [each.beat.phase for each in two_core.got(given.HeardBeat)]
+
+    async with (
+        running(tmp_path, config, one_core) as one,
+        running(tmp_path, config, two_core, server="node2"),
+    ):
+        free = threading.Event()
+        write = Database.write
+
+        def wait(*args: Any) -> None:  # noqa: ANN401 - those of write
+            free.wait()
+            write(*args)
+
+        monkeypatch.setattr(Database, "write", wait)
+        try:
+            await one.ask(do="ask", op={"is": "ClusterStop"}, wait=0)
+            heard = len(phases())
+            await until(lambda: len(phases()) > heard + 5)
+            assert Phase.OFFLINE not in phases()
+            status = (await one.ask(do="status"))["status"]
+            assert status["phase"] == "offline"
+        finally:
+            free.set()
+        await until(lambda: Phase.OFFLINE in phases())
+
+
+@in_loop
+async def test_heartbeats_tell_whom_we_hear_now_whatever_the_disk_does(
+    tmp_path: Path, config: ClusterConfig, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = Script({given.Asked: lambda state, _: quiet(state, kept=Kept(rungs={"m": Rungs(1)}))})
+    async with running(tmp_path, config, core) as one:
+        member = one.agent._member
+        assert member is not None
+        with monkeypatch.context() as stuck:
+            stuck.setattr(Database, "write", lambda *_: _refuse())
+            await one.ask(do="ask", op={"is": "ClusterStop"}, wait=0)
+            changed = attrs.evolve(member._turns.state, peers={}, report=7)
+            member._turns.state = changed
+            beat = member._make_beat()
+            assert (beat.hears, beat.report) == ((), member._durable.report)
+        await until(lambda: not one.agent._troubles.now)
+
+
+def _refuse() -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+@in_loop
+async def test_what_the_core_fails_on_is_logged_in_short(
+    tmp_path: Path, config: ClusterConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_state: ClusterState, _taken: given.Asked) -> Decision:
+        raise ArithmeticError("a bug")
+
+    async with running(tmp_path, config, Script({given.Asked: broken})) as one:
+        op = {"is": "GroupMove", "group": "g" * 60_000, "server": ""}
+        await one.ask(do="ask", op=op, wait=0)
+    (record,) = (each for each in caplog.records if "the core failed" in each.message)
+    assert "GroupMove" in record.message
+    assert len(record.message) < 600
 
 
 @in_loop

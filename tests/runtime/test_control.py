@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -130,6 +130,58 @@ def test_a_client_that_does_not_read_is_let_go(
                 stuck.send(b"{}\n")
                 await until(lambda: served._clients)
                 await until(lambda: not served._clients)
+
+    asyncio.run(run())
+
+
+def test_one_that_does_not_read_is_served_no_more_until_it_does(
+    tmp_path: Path, until: Until
+) -> None:
+    served_now: list[int] = []
+
+    async def large(request: dict[str, Any], client: Client) -> None:
+        served_now.append(request["n"])
+        client.reply({"n": request["n"], "x": "x" * 1_000_000})
+
+    async def run() -> None:
+        async with listening(tmp_path, large) as served:
+            reader, writer = await asyncio.open_unix_connection(str(served._path), limit=1 << 21)
+            reading = cast("asyncio.ReadTransport", writer.transport)
+            reading.pause_reading()
+            writer.write(b'{"n":1}\n{"n":2}\n{"n":3}\n')
+            await until(lambda: served_now)
+            writer.write_eof()
+            await asyncio.sleep(0.05)
+            assert served_now == [1]
+            reading.resume_reading()
+            async with asyncio.timeout(5):
+                assert len((await reader.read()).splitlines()) == 3
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_crowd_that_does_not_read_holds_no_descriptors(
+    tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_CLIENTS", 4)
+
+    async def large(_request: dict[str, Any], client: Client) -> None:
+        client.reply({"x": "x" * 1_000_000})
+
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count
+
+    async def run() -> None:
+        async with listening(tmp_path, large) as served:
+            before = files()
+            with contextlib.ExitStack() as crowd:
+                for _ in range(20):
+                    sock = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                    sock.connect(str(served._path))
+                    sock.send(b"{}\n")
+                    await asyncio.sleep(0.005)
+                await until(lambda: files() == before + 20 + 4)
 
     asyncio.run(run())
 

@@ -26,7 +26,7 @@ def paths(address: Callable[[], str]) -> tuple[Path, Path]:
 
 @contextmanager
 def link(path: Path, got: Got) -> Iterator[Link]:
-    opened = Link(path, lambda name, datagram: got.append((name, datagram)))
+    opened = Link(path, lambda name, _source, datagram: got.append((name, datagram)))
     try:
         yield opened
     finally:

@@ -250,9 +250,22 @@ def key_file(agent: RealAgent) -> Path:
         (lambda agent: key_file(agent).unlink(), "clp keygen"),
         (lambda agent: key_file(agent).chmod(0o640), "chmod 600"),
         (lambda agent: key_file(agent).write_text("no key"), "line 1"),
+        pytest.param(
+            lambda agent: os.chown(key_file(agent), 65_534, -1),
+            "chown root",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away"),
+        ),
         (lambda agent: setattr(agent, "server", "node9"), "set CLP_SERVER"),
     ],
-    ids=["unknown key", "no TOML", "no key", "open key", "bad key", "another name"],
+    ids=[
+        "unknown key",
+        "no TOML",
+        "no key",
+        "open key",
+        "bad key",
+        "key of another",
+        "another name",
+    ],
 )
 def test_what_an_administrator_must_mend_is_told(
     agents: Pair, damage: Callable[[RealAgent], None], words: str

@@ -11,6 +11,7 @@ from functools import partial
 import attrs
 import pytest
 
+from clpcore import messages
 from clpcore.model.config import ClusterConfig, Heartbeat, Server
 from clpcore.model.ids import Boot, Incarnation, View
 from clpcore.model.inputs import GotLetter, HeardBeat
@@ -166,6 +167,8 @@ def test_another_key_is_not_heard(config: ClusterConfig, until: Until) -> None:
             await until(lambda: len(one.network._links) == len(two.network._links) == 2)
             two.network.beat(beat(1))
             await until(lambda: one.network.complaints.counts.get("forged", 0) >= 2)
+            (trouble,) = one.troubles.now.values()
+            assert trouble == messages.because("pm509", server="node2", reason="forged")
         assert one.heard == []
 
     asyncio.run(run())

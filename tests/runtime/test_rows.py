@@ -29,6 +29,8 @@ KEPT = Kept(
     view=View(3, "node1", ("node1", "node2")),
 )
 
+(RECORD_ROW,) = rows.changed(Kept(), Kept(records={"failover1": RECORD}))
+
 
 def test_everything_kept_survives_the_way_through_rows() -> None:
     assert rows.read(rows.changed(Kept(), KEPT)) == (KEPT, ())
@@ -61,6 +63,7 @@ def test_an_entry_that_is_gone_is_removed() -> None:
         Row("rungs", "m", "[]"),
         Row("failovers", "g/r", '"3"'),
         Row("leases", "g", "{}"),
+        attrs.evolve(RECORD_ROW, key="failover2"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_and_the_others_are_taken(bad: Row) -> None:

@@ -203,8 +203,8 @@ def heard_of(complaints: Complaints, reason: str) -> bool:
     return reason in complaints.counts
 
 
-def _connect(address: str) -> socket.socket:
-    sock = socket.create_connection((address, PORT), timeout=3)
+def _connect(address: str, source: str = "127.0.0.1") -> socket.socket:
+    sock = socket.create_connection((address, PORT), timeout=3, source_address=(source, 0))
     sock.setblocking(False)
     return sock
 
@@ -259,6 +259,39 @@ def test_a_crowd_of_strangers_does_not_keep_a_server_out(
                 assert len(two.sessions._unproven) == 4
                 async with listening(one):
                     await until(lambda: two.sessions.peers)
+
+    asyncio.run(run())
+
+
+def test_strangers_never_push_out_a_caller_from_the_address_of_a_server(
+    make: Make,
+    addresses: dict[str, list[str]],
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    address: Callable[[], str],
+) -> None:
+    monkeypatch.setattr(sessions_module, "_STRANGERS", 4)
+    monkeypatch.setattr(sessions_module, "_OF_ONE_ADDRESS", 3)
+
+    async def run() -> None:
+        two = make("node2")
+        target, server, greedy = addresses["node2"][0], addresses["node1"][0], address()
+        sources = [server, *[address() for _ in range(5)], *[greedy] * 5]
+
+        def unproven(source: str) -> int:
+            return list(two.sessions._unproven.values()).count(source)
+
+        async with listening(two, target):
+            with contextlib.ExitStack() as stack:
+                for source in sources:
+                    stack.enter_context(_connect(target, source))
+                await until(lambda: two.complaints.counts.get("too many strangers") == 6)
+                assert len(two.sessions._unproven) == 5
+                assert (unproven(server), unproven(greedy)) == (1, 3)
+                for _ in range(5):
+                    stack.enter_context(_connect(target, server))
+                await until(lambda: two.complaints.counts.get("too many strangers") == 9)
+                assert (unproven(server), unproven(greedy)) == (3, 3)
 
     asyncio.run(run())
 

@@ -11,9 +11,10 @@ import attrs
 from clpcore import decide
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, Incarnation
-from clpcore.model.inputs import Input, Leave, Tick
+from clpcore.model.inputs import Done, Input, Leave, Outcome, Tick
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.state import ClusterState, Decision
+from clpcore.model.states import Presence, Verdict
 from clpcore.runtime import clock
 from clpcore.runtime.turns import Turns
 
@@ -188,5 +189,40 @@ def test_nothing_is_taken_after_the_end(config: ClusterConfig) -> None:
         turns.feed(Leave(1))
         await asyncio.sleep(0.03)
         assert len(doer.taken) == 1
+
+    asyncio.run(run())
+
+
+def test_an_outcome_that_the_core_fails_on_comes_again_as_an_unknown_one(
+    config: ClusterConfig,
+) -> None:
+    async def run() -> None:
+        doer = Doer()
+
+        def step(state: ClusterState, taken: Input) -> Decision:
+            assert isinstance(taken, Done)
+            return quiet(state) if taken.outcome.verdict is Verdict.STALLED else broken()
+
+        turns = make(config, step, doer)
+        probed = Outcome(verdict=Verdict.OK, presence=Presence.ACTIVE)
+        turns.feed(Done(now=1, action=7, outcome=probed))
+        turns.feed(Done(now=2, action=8, outcome=Outcome(verdict=Verdict.OK)))
+        one, two = doer.taken
+        assert isinstance(one, Done)
+        assert isinstance(two, Done)
+        assert (one.action, one.outcome.presence) == (7, Presence.UNKNOWN)
+        assert (two.action, two.outcome.presence) == (8, None)
+        assert "the core failed" in one.outcome.detail
+        assert doer.bugs == ["Done: a bug", "Done: a bug"]
+
+    asyncio.run(run())
+
+
+def test_an_outcome_that_the_core_never_takes_is_given_up(config: ClusterConfig) -> None:
+    async def run() -> None:
+        doer = Doer()
+        turns = make(config, lambda *_: broken(), doer)
+        turns.feed(Done(now=1, action=7, outcome=Outcome(verdict=Verdict.OK)))
+        assert (turns.raised, doer.taken) == (2, [])
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The real ports of one call: commands, kept processes, files and TCP ports of this machine."""
+"""The real ports of one call: commands, kept processes and files of this machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -341,7 +339,7 @@ def test_a_damaged_identity_is_an_unknown(site: Site) -> None:
     assert not _lives(process.pid)
 
 
-# -- files and the network
+# -- files
 
 
 def test_files_are_written_whole_and_trouble_is_told(site: Site, tmp_path: Path) -> None:
@@ -359,52 +357,5 @@ def test_files_are_written_whole_and_trouble_is_told(site: Site, tmp_path: Path)
         ports.remove(path)
         with pytest.raises(api.Failed, match="cannot be read: Is a directory"):
             ports.read(str(tmp_path))
-
-    site.use(use, Limits())
-
-
-def test_how_a_connection_ends(site: Site) -> None:
-    async def use(ports: LocalPorts) -> None:
-        with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
-            port = server.getsockname()[1]
-            assert await ports.connect("127.0.0.1", port, timeout=2_000) is api.Reach.ANSWERED
-            # It accepts nothing, so its queue of one is full now.
-            assert await ports.connect("127.0.0.1", port, timeout=100) is api.Reach.SILENT
-        assert await ports.connect("127.0.0.1", port, timeout=2_000) is api.Reach.REFUSED
-
-    site.use(use, Limits())
-
-
-_MEETS_ITSELF = """
-import asyncio, pathlib, socket, struct, subprocess
-from clpcore.runtime import tcp
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("20001 20001")
-plain = socket.socket()
-assert plain.connect_ex(("127.0.0.1", 20001)) == 0, "nothing is proved here"
-plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # frees the port
-plain.close()
-print(asyncio.run(tcp.connect("127.0.0.1", 20001, 1000)).name)
-"""
-
-
-@pytest.mark.netns
-def test_a_connection_that_meets_itself_is_no_answer() -> None:
-    command = ["unshare", "--net", "--map-root-user", sys.executable, "-c", _MEETS_ITSELF]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
-    assert done.stdout == "REFUSED\n", done.stderr
-
-
-def test_a_port_in_use_says_by_whom(site: Site) -> None:
-    async def use(ports: LocalPorts) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-            with pytest.raises(
-                api.Failed, match=rf"port {port} of 127\.0\.0\.1 .* pid {os.getpid()} "
-            ):
-                ports.listen("127.0.0.1", port)
-        fd = ports.listen("127.0.0.1", port)
-        assert not os.get_inheritable(fd)
-        os.close(fd)
 
     site.use(use, Limits())

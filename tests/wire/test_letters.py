@@ -84,7 +84,7 @@ def test_a_letter_that_cannot_be_read_is_rejected(payload: bytes, says: str) -> 
 
 def test_a_beat_that_cannot_be_read_is_rejected() -> None:
     for name in json.loads(letters.encode_beat(BEAT)):
-        if name == "verification":
+        if name in ("verification", "at"):
             continue
         body = json.loads(letters.encode_beat(BEAT))
         del body[name]

@@ -123,7 +123,7 @@ def run(
         try:
             await test(cluster)
         finally:
-            await workers.close()
+            await workers.end_workers()
 
     yield lambda test: runner.run(go(test))
     for kept in {process for _, _, found in cluster.kept for process in found}:

