@@ -17,18 +17,18 @@ import attrs
 Path: TypeAlias = tuple[str | int, ...]  # keys, and indices of array elements
 Span: TypeAlias = tuple[int, int]  # offsets into the text
 
-_BLANK: Final = re.compile(r"(?:[ \t\n]++|#[^\n]*)*+")
+_BLANK: Final = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _KEY: Final = re.compile(
-    r"""[ \t]*("(?:[^"\\\n]|\\.)*+"|'[^'\n]*'|[A-Za-z0-9_-]++)[ \t]*""",
+    r"""[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*""",
 )
 _SCALAR: Final = re.compile(
     r'''
-      """ (?: [^"\\]++ | \\. | "{1,2}(?!") )*+ "{3,5}
-    | \'\'\' (?: [^']++ | '{1,2}(?!') )*+ '{3,5}
-    | " (?: [^"\\\n]++ | \\. )*+ "
-    | ' [^'\n]*+ '
-    | \d{4}-\d\d-\d\d[ ]\d\d: [^,\]}\s\#]++  # a date and a time may be parted by a space
-    | [^,\[\]{}\s\#"']++
+      """ (?: [^"\\] | \\. | "{1,2}(?!") )* "{3,5}
+    | \'\'\' (?: [^'] | '{1,2}(?!') )* '{3,5}
+    | " (?: [^"\\\n] | \\. )* "
+    | ' [^'\n]* '
+    | \d{4}-\d\d-\d\d[ ]\d\d: [^,\]}\s\#]+  # a date and a time may be parted by a space
+    | [^,\[\]{}\s\#"']+
     ''',
     re.VERBOSE | re.DOTALL,
 )

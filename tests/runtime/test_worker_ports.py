@@ -145,7 +145,8 @@ def test_a_command_gets_three_descriptors_and_ordinary_signals(site: Site) -> No
         fds = site.run("ls", "/proc/self/fd").output.split()
         signals = site.run("grep", "-E", "SigBlk|SigIgn", "/proc/self/status").output.split()
     assert fds == ["0", "1", "2", "3"]  # 3 is the folder that it reads
-    assert signals[1::2] == ["0" * 16, "0" * 16]
+    # glibc keeps 32 and 33 for itself; posix_spawn ignores them once a thread was cancelled.
+    assert [int(mask, 16) & ~(3 << 31) for mask in signals[1::2]] == [0, 0]
 
 
 def test_a_command_gets_its_limits_back(site: Site) -> None:
