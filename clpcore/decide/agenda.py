@@ -21,7 +21,7 @@ class Agenda:
         self._now = now
         self._due = dict(due)
         self._stirred: set[str] = set()
-        self._sweeping = False
+        self._sweeping = not due  # of a state that has just begun, or in which nothing moves
 
     def stir(self, group: str) -> None:
         """Look at *group*."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clpcore import messages
-from clpcore.decide import evidence, holding, rivals
+from clpcore.decide import evidence, holding, numbering, rivals
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import EvidenceKind, Record, Version
 from clpcore.model.peer import (
@@ -23,7 +23,7 @@ from clpcore.model.peer import (
 from clpcore.model.peer import Propose as Proposed
 from clpcore.model.reasons import Because
 from clpcore.model.state import Goal, LocalGroup, PeerState
-from clpcore.model.states import Event, Presence
+from clpcore.model.states import Event
 
 # -- which records there are
 
@@ -73,6 +73,8 @@ def _note_told(turn: Turn, sender: str, versions: Mapping[str, Version]) -> None
 
 def _learn(turn: Turn, sender: str, theirs: Record) -> None:
     group, mine = theirs.group, turn.records[theirs.group]
+    if _is_of_a_forgotten_life(turn, theirs):
+        numbering.rise_above(turn, sender, theirs.boot.counter)
     if evidence.holds(turn, group):
         rivals.compare_holders(turn, theirs)
         return
@@ -83,7 +85,13 @@ def _learn(turn: Turn, sender: str, theirs: Record) -> None:
     else:
         _stand_aside(turn, sender, theirs)
     if theirs.owner not in ("", turn.me) and turn.groups[group].goal is Goal.NONE:
-        stop_without_right(turn, group)
+        holding.stop_without_right(turn, group)
+
+
+def _is_of_a_forgotten_life(turn: Turn, record: Record) -> bool:
+    """Tell whether this server once had the number that it has now, or a higher one."""
+    now = turn.incarnation.boot
+    return record.owner == turn.me and record.boot.counter >= now.counter and record.boot != now
 
 
 def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
@@ -92,15 +100,6 @@ def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
         turn.current.drop(record.group)
         turn.say("rc520", group=record.group, server=sender, epoch=record.epoch)
     _replace(turn, record)
-
-
-def stop_without_right(turn: Turn, group: str) -> None:
-    """Stop what runs here: another server owns it by a newer record, or this life knows nothing."""
-    for name in turn.config.group_by_name[group].by_name:
-        if turn.resources[group, name].presence in (Presence.ACTIVE, Presence.BROKEN):
-            turn.say("rc550", group=group, resource=name, server=turn.me)
-            turn.groups.change(group, goal=Goal.DOWN, event=Event.STOP)
-            return
 
 
 def _adopt(turn: Turn, sender: str, record: Record) -> None:
@@ -128,6 +127,10 @@ def _replace(turn: Turn, record: Record) -> None:
     turn.records.put(record.group, record)
     turn.claims.drop(record.group)
     turn.groups.change(record.group, lost=False)
+
+
+def _forget_cold(turn: Turn, record: Record) -> None:
+    """A proposal to this boot is a decision of the cluster as it runs now."""
     if record.event != Event.CLUSTER_STOP.value:
         turn.cold.drop(record.group)
 
@@ -148,6 +151,7 @@ def take_proposals(turn: Turn, sender: str, letter: Proposed) -> None:
         if because is None:
             if turn.records[record.group] != record:
                 _replace(turn, record)
+                _forget_cold(turn, record)
             agreed.append(Agreed(record.group, record.version))
         else:
             refusals.append(Refusal(record.version, turn.records[record.group], because))
@@ -249,17 +253,19 @@ def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool
 
 
 def challenge(turn: Turn) -> None:
-    """While not current, ask everybody who is there, again and again."""
+    """While not current, ask everybody who is there, again and again; newly heard ones at once."""
     if len(turn.current) == len(turn.records):
         turn.challenged_at = None
         return
     due = turn.now if turn.challenged_at is None else turn.challenged_at + turn.beat_ms
-    if turn.now < due:
-        turn.wake(due)
-        return
+    if turn.now >= due:
+        turn.challenged_at, due = turn.now, turn.now + turn.beat_ms
+        asked = [name for name, peer in turn.peers.items() if peer.there]
+    else:
+        asked = sorted(name for name in turn.up if not turn.was.peers[name].up)
+    turn.wake(due)
     missing = tuple(group for group in turn.records if group not in turn.current)
-    turn.challenged_at = turn.now
-    turn.wake(turn.now + turn.beat_ms)
-    for name, peer in turn.peers.items():
-        if peer.there:
+    for name in asked:
+        if name not in turn.challenged:
+            turn.challenged.add(name)
             turn.send(name, Challenge(missing))

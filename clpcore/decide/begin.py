@@ -66,17 +66,24 @@ def start(
         resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
         groups={n: _group(r, me, incarnation, run, current=n in names) for n, r in records.items()},
         monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
-        claims={n: _claim(r, me, now) for n, r in records.items() if r.version.proposer == me},
-        due=dict.fromkeys(records, now),
+        claims={
+            name: _claim(record, me, now)
+            for name, record in records.items()
+            if record.version.proposer == me and incarnation.start > 1
+        },
     )
 
 
 def _still_current(run: BootKept, records: Mapping[str, Record]) -> tuple[Current, ...]:
-    """Drop what speaks of a record that the journal has lost."""
+    """Drop what speaks of a record that the journal has lost, unless /run can restore it."""
     return tuple(
         each
         for each in run.current
-        if each.group in records and records[each.group].version == each.version
+        if each.group in records
+        and (
+            records[each.group].version == each.version
+            or (records[each.group].version.round == 0 and each.group in run.held)
+        )
     )
 
 
@@ -93,12 +100,15 @@ def _group(
     record: Record, me: str, incarnation: Incarnation, run: BootKept, *, current: bool
 ) -> LocalGroup:
     """Only the agent restarted when the record names this very boot: what it did goes on."""
+    epoch = run.held.get(record.group, 0)
+    if record.version.round == 0 and epoch:  # the journal was lost, /run was not
+        return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=epoch, confirmed=True)
     if (record.owner, record.boot) != (me, incarnation.boot):
         return LocalGroup()
-    if run.held.get(record.group) == record.epoch:
+    if epoch == record.epoch:
         if current:
-            return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch, confirmed=True)
-        return LocalGroup(goal=Goal.DOWN, event=Event.STOP, epoch=record.epoch, lost=True)
+            return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=epoch, confirmed=True)
+        return LocalGroup(goal=Goal.DOWN, event=Event.STOP, epoch=epoch, lost=True)
     if run.join == 0:  # this boot's memory is gone: the others must confirm it
         return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
     # A claim that was not yet won; or that gave way, if it is not even known to be old.
@@ -106,6 +116,6 @@ def _group(
 
 
 def _claim(record: Record, me: str, now: int) -> Claim:
-    """Whatever this server proposed last may not have arrived: it is proposed again."""
+    """What this boot proposed last may not have arrived: it is proposed again."""
     need = tuple(name for name in record.cohort if name != me)
     return Claim(version=record.version, need=need, since=now, sent_at=now)

@@ -14,10 +14,10 @@ from clpcore.model.states import Phase, Presence
 
 def proof(turn: Turn, server: str) -> EvidenceKind | None:
     """Tell why *server* need not be asked: what it ran is over, whichever boot that was."""
-    if server != turn.me and server not in turn.peers:
-        return EvidenceKind.OPERATOR if turn.alone else None  # taken out of the configuration
-    if server not in turn.absent:
+    if server == turn.me or server in turn.up:
         return None
+    if server not in turn.peers:
+        return EvidenceKind.OPERATOR if turn.alone else None  # taken out of the configuration
     peer = turn.peers[server]
     if peer.evidence is EvidenceKind.CLEAN and turn.boot_of(server).counter < _newest(turn, server):
         return None  # it left, and others have heard it since
@@ -27,11 +27,13 @@ def proof(turn: Turn, server: str) -> EvidenceKind | None:
 def proof_about(turn: Turn, server: str, boot: Boot) -> EvidenceKind | None:
     """Tell why the life *boot* of *server* runs nothing any more; None: it may be serving."""
     if server == turn.me:
-        return EvidenceKind.NEW_BOOT if boot < turn.incarnation.boot else None
-    if boot.counter < _newest(turn, server):
+        return None if boot == turn.incarnation.boot else EvidenceKind.NEW_BOOT
+    known = turn.boot_of(server)
+    another = known.counter == boot.counter and known != boot
+    if boot.counter < _newest(turn, server) or another:
         return EvidenceKind.NEW_BOOT
     kind = proof(turn, server)
-    if kind is EvidenceKind.CLEAN and turn.boot_of(server) < boot:
+    if kind is EvidenceKind.CLEAN and known < boot:
         return None  # it left, but that was an earlier life than the one in question
     return kind
 
@@ -83,6 +85,14 @@ def idle(turn: Turn, group: str) -> bool:
     )
 
 
+def active(turn: Turn, group: str) -> bool:
+    """Tell whether every resource of *group* is active here."""
+    return all(
+        turn.resources[group, name].presence is Presence.ACTIVE
+        for name in turn.config.group_by_name[group].by_name
+    )
+
+
 def obstacle_here(turn: Turn, group: str) -> Because | None:
     """Tell why this server cannot take *group* now; None: it can."""
     if turn.phase is not Phase.ONLINE or turn.ending is not None:
@@ -117,7 +127,7 @@ def not_current(turn: Turn, group: str) -> Because | None:
         or (name != turn.me and turn.peers[name].told.get(group) != record.version)
     ]
     for name in missing:
-        if name in turn.absent:
+        if name not in turn.up and name != turn.me:
             return messages.because("rc531", group=group, server=name)
     return messages.because("rc542", server=turn.me, missing=", ".join(missing))
 

@@ -13,14 +13,33 @@ from clpcore.model.ids import Boot
 from clpcore.model.ownership import Evidence, Record, Wanted
 from clpcore.model.reasons import Because
 from clpcore.model.state import Claim, Goal, LocalGroup
-from clpcore.model.states import Event
+from clpcore.model.states import Event, Presence
 
 
 def note(turn: Turn, group: str, because: Because) -> None:
     """Show why the group waits; say it when it is news."""
-    if turn.groups[group].note != because:
-        turn.groups.change(group, note=because)
-        turn.say("rc66", group=group, reason=because)
+    if _is_news(turn, group, because):
+        names_it = any(name == "group" for name, _ in because.args)
+        if names_it:
+            turn.repeat(because)
+        else:
+            turn.say("rc66", group=group, reason=because)
+
+
+def show(turn: Turn, group: str, because: Because) -> None:
+    """Show why the group waits, without a word: it is a matter of moments."""
+    _is_news(turn, group, because)
+
+
+def _is_news(turn: Turn, group: str, because: Because) -> bool:
+    """Keep the reason; in one turn, the first one counts."""
+    if group in turn.noted:
+        return False
+    turn.noted.add(group)
+    if turn.groups[group].note == because:
+        return False
+    turn.groups.change(group, note=because)
+    return True
 
 
 def others(turn: Turn, record: Record) -> tuple[str, ...]:
@@ -70,8 +89,12 @@ def unproven_rest(turn: Turn, record: Record) -> tuple[str, ...]:
 
 def proven_in(turn: Turn, servers: Collection[str]) -> tuple[str, ...]:
     """Give those of *servers* that are proven stopped."""
-    absent = turn.absent.intersection(servers)
-    return tuple(name for name in sorted(absent) if evidence.proof(turn, name) is not None)
+    return tuple(n for n in unheard(turn, servers) if evidence.proof(turn, n) is not None)
+
+
+def unheard(turn: Turn, servers: Collection[str]) -> tuple[str, ...]:
+    """Give those of *servers*, known or not, that are neither heard nor this one."""
+    return tuple(sorted(frozenset(servers) - turn.up - {turn.me}))
 
 
 def _unproven(turn: Turn, record: Record) -> Because | None:
@@ -79,7 +102,7 @@ def _unproven(turn: Turn, record: Record) -> Because | None:
     owner = record.owner if record.owner in others(turn, record) else ""
     if owner and evidence.proof_about(turn, owner, record.boot) is None:
         return messages.because("rc530", group=record.group, server=owner)
-    for name in sorted(turn.absent.intersection(record.cohort)):
+    for name in unheard(turn, record.cohort):
         if evidence.proof(turn, name) is None:
             return messages.because("rc531", group=record.group, server=name)
     return None
@@ -178,6 +201,15 @@ def bring_down(
             note=None,
         ),
     )
+
+
+def stop_without_right(turn: Turn, group: str) -> None:
+    """Stop what runs here: another server owns it by a newer record, or this life knows nothing."""
+    for name in turn.config.group_by_name[group].by_name:
+        if turn.resources[group, name].presence in (Presence.ACTIVE, Presence.BROKEN):
+            turn.say("rc550", group=group, resource=name, server=turn.me)
+            turn.groups.change(group, goal=Goal.DOWN, event=Event.STOP)
+            return
 
 
 def give_up_claim(turn: Turn, group: str, *, heir: str, stay_stopped: bool) -> None:

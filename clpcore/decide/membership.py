@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import agreement, evidence, joining
+from clpcore.decide import evidence, joining, numbering
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
-from clpcore.model.actions import RaiseBoot
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
 from clpcore.model.ownership import EvidenceKind
 from clpcore.model.peer import Beat, Bye
-from clpcore.model.state import ClusterState, Decision, Goal, Peer, PeerState
+from clpcore.model.state import ClusterState, Decision, Peer, PeerState
 from clpcore.model.states import Phase
 
 
@@ -94,7 +93,7 @@ def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
         return
     if _overtaken(turn, before, taken):
         return
-    _notice_own_number(turn, taken.sender, taken.beat)
+    numbering.notice(turn, taken.sender, taken.beat)
     peer = before
     if peer.incarnation != taken.incarnation:
         peer = _new_incarnation(turn, taken, peer)
@@ -129,8 +128,15 @@ def _overtaken(turn: Turn, peer: Peer, taken: given.HeardBeat) -> bool:
 
 
 def _of_an_older_life(turn: Turn, peer: Peer, taken: given.HeardBeat) -> bool:
-    older = peer.incarnation is not None and taken.incarnation < peer.incarnation
-    return older or taken.incarnation.boot.counter < (turn.boots.get(taken.sender) or 0)
+    boot = taken.incarnation.boot
+    if boot.counter < (turn.boots.get(taken.sender) or 0):
+        return True
+    if peer.incarnation is None or taken.incarnation > peer.incarnation:
+        return False
+    if boot.counter == peer.incarnation.boot.counter and boot != peer.incarnation.boot:
+        numbering.lost(turn, taken.sender, boot.counter)
+        return True
+    return taken.incarnation < peer.incarnation
 
 
 def _new_incarnation(turn: Turn, taken: given.HeardBeat, peer: Peer) -> Peer:
@@ -156,7 +162,7 @@ def _new_incarnation(turn: Turn, taken: given.HeardBeat, peer: Peer) -> Peer:
 def _say_heard(turn: Turn, sender: str, peer: Peer) -> None:
     if peer.state is PeerState.SILENT:
         turn.say("nm13", server=sender, ms=turn.now - peer.since)
-    else:
+    elif turn.peers[sender].incarnation is None:  # else it was told that it has started anew
         turn.say("nm1", server=sender)
 
 
@@ -180,42 +186,6 @@ def _stands_otherwise(before: Peer, now: Peer) -> bool:
         now.incarnation,
         now.phase,
         now.evidence,
-    )
-
-
-def _notice_own_number(turn: Turn, sender: str, beat: Beat) -> None:
-    """After a lost journal, peers know a higher boot than ours and will not listen to us."""
-    if turn.phase is Phase.OFFLINE:
-        return
-    mine = turn.incarnation.boot.counter
-    for heard in beat.hears:
-        if heard.server != turn.me:
-            continue
-        if heard.boot > mine or (heard.boot == mine and not heard.now and _is_taken_for_old(turn)):
-            if not _stopped_everything(turn):
-                return  # a higher number proves to the others that nothing of this life runs
-            turn.say("nm91", server=sender, boot=heard.boot, mine=mine)
-            turn.do(RaiseBoot(heard.boot))
-            if turn.phase is Phase.STARTING:
-                turn.phase = Phase.OFFLINE  # this life joins nothing any more
-
-
-def _stopped_everything(turn: Turn) -> bool:
-    """Tell whether nothing runs here; what does, without a journal that says why, is stopped."""
-    busy = [group for group in turn.config.group_by_name if not evidence.idle(turn, group)]
-    for group in busy:
-        if turn.groups[group].goal is Goal.NONE:
-            agreement.stop_without_right(turn, group)
-    return not busy
-
-
-def _is_taken_for_old(turn: Turn) -> bool:
-    """Tell whether the others may take this life for an earlier one with the same number."""
-    return (
-        turn.phase is Phase.STARTING
-        and turn.incarnation.start == 1
-        and turn.now - turn.since > turn.config.heartbeat_timeout
-        and all(record.version.round == 0 for _, record in turn.records.items())
     )
 
 
@@ -251,6 +221,7 @@ def _left(turn: Turn, sender: str, peer: Peer) -> None:
 
 def settle(turn: Turn) -> None:
     """Find silence."""
+    numbering.settle(turn)
     timeout = turn.config.heartbeat_timeout
     for name, peer in turn.peers.items():
         if not _can_fall_silent(turn, peer):

@@ -16,6 +16,21 @@ from clpcore.model.requests import Request
 from clpcore.model.state import Operation
 from clpcore.model.states import Event, Phase
 
+_VERBS = {
+    ops.GroupStart: "group start",
+    ops.GroupStop: "group stop",
+    ops.GroupMove: "group move",
+    ops.GroupFailover: "group failover",
+    ops.MonitorSuspend: "monitor suspend",
+    ops.MonitorResume: "monitor resume",
+    ops.Verification: "cluster verification",
+    ops.DummyFailure: "monitor dummy-failure",
+    ops.ServerStop: "server stop",
+    ops.ServerStart: "server start",
+    ops.ClusterStop: "cluster stop",
+    ops.ClusterStart: "cluster start",
+}
+
 # -- taking a request
 
 
@@ -59,9 +74,16 @@ def take(turn: Turn, request: Request) -> None:
 
 
 def _spelled(op: ops.Op) -> str:
-    """Spell a request as its class and whatever it names."""
-    values = attrs.asdict(op).values()
-    return " ".join([type(op).__name__, *(str(value) for value in values if value != "")])
+    """Spell a request as the command that asks for it."""
+    verb = _VERBS[type(op)]
+    named = [getattr(op, name) for name in ("group", "monitor") if hasattr(op, name)]
+    server = getattr(op, "server", "")
+    if server:
+        option = {"group": "--to ", "monitor": "--server "}.get(verb.split()[0], "")
+        named.append(f"{option}{server}")
+    if hasattr(op, "on"):
+        verb += " on" if op.on else " off"
+    return " ".join([verb, *named, *(["--alone"] if getattr(op, "alone", False) else [])])
 
 
 def _unknown_name(turn: Turn, request: Request) -> Because | None:

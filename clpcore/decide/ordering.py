@@ -239,11 +239,9 @@ def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
 
 
 def _say_online(turn: Turn, group: str) -> None:
-    names = turn.config.group_by_name[group].by_name
-    if turn.groups[group].goal is Goal.UP and all(
-        turn.resources[group, n].presence is Presence.ACTIVE for n in names
-    ):
-        turn.say("rc11", group=group, server=turn.me, epoch=turn.groups[group].epoch)
+    local = turn.groups[group]
+    if local.goal is Goal.UP and not local.bounce and evidence.active(turn, group):
+        turn.say("rc11", group=group, server=turn.me, epoch=local.epoch)
         turn.groups.change(group, note=None)
 
 
@@ -282,7 +280,7 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
         action=how.value,
         reason=turn.resources[group, name].failure,
     )
-    turn.say("rc241", **dict(because.args))
+    turn.repeat(because)
     turn.groups.change(group, halted=because)
     if how is not FinalAction.NONE:
         endings.final(turn, group, how, because)

@@ -11,7 +11,7 @@ import attrs
 from clpcore import messages
 from clpcore.decide import agreement, evidence, holding
 from clpcore.decide.turn import Turn
-from clpcore.model.ownership import Evidence, Record, Wanted
+from clpcore.model.ownership import Evidence, Record, Version, Wanted
 from clpcore.model.peer import (
     Challenge,
     Nominate,
@@ -51,6 +51,8 @@ def settle(turn: Turn, group: str) -> None:
     """Become current, complete and repeat a claim, take an inheritance, reshape the cohort."""
     if turn.phase not in (Phase.STARTING, Phase.ONLINE, Phase.LEAVING):
         return
+    if turn.records[group].version.round == 0 and evidence.holds(turn, group):
+        _write_anew(turn, group)
     agreement.become_current(turn, group)
     waiting = turn.claims.get(group)
     if waiting is not None:
@@ -83,7 +85,7 @@ def _advance(turn: Turn, group: str, waiting: Claim) -> None:
         _won(turn, group, record)
         return
     waiting = turn.claims.change(group, need=need)
-    silent = sorted(turn.absent.intersection(need))
+    silent = holding.unheard(turn, need)
     if silent and not evidence.holds(turn, group) and evidence.mine(turn, record):
         holding.note(turn, group, messages.because("rc531", group=group, server=silent[0]))
     if len(silent) < len(need):
@@ -169,6 +171,26 @@ def _inherit(turn: Turn, record: Record) -> None:
         holding.claim(turn, record.group, record.why(Event.MOVE), record.previous)
 
 
+def _write_anew(turn: Turn, group: str) -> None:
+    """Restore what the journal has lost from what /run remembers: this boot serves the group.
+
+    The cohort is everybody again; who is not needed is left out by proof.
+    """
+    rounds = [each.version.round for each in turn.was.run.current if each.group == group]
+    record = attrs.evolve(
+        turn.records[group],
+        version=Version(max(rounds, default=0) + 1, turn.me),
+        epoch=turn.groups[group].epoch,
+        owner=turn.me,
+        boot=turn.incarnation.boot,
+        wanted=Wanted.AUTO,
+        event=Event.RECOVER.value,
+    )
+    turn.say("rc554", group=group, epoch=record.epoch, server=turn.me)
+    turn.current.put(group, True)
+    holding.put_forward(turn, record, holding.others(turn, record))
+
+
 # -- the cohort
 
 
@@ -180,7 +202,7 @@ def _reshape(turn: Turn, record: Record) -> None:
     if not evidence.current(turn, record.group) or _in_charge(turn, record) != turn.me:
         return
     gone = holding.proven_in(turn, record.cohort)
-    if len(gone) < len(turn.absent.intersection(record.cohort)):
+    if len(gone) < len(holding.unheard(turn, record.cohort)):
         return  # a silent member that is not proven stopped would never agree
     newcomer = _newcomer(turn, record)
     wanted = turn.cold.get(record.group) or record.wanted

@@ -13,7 +13,7 @@ from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import Forward, Reply
 from clpcore.model.reasons import Because
 from clpcore.model.state import Goal, Operation, PeerState
-from clpcore.model.states import Event, Phase, Presence, Shown
+from clpcore.model.states import Event, Phase, Shown
 
 GIVE_UP_MS = 7_200_000  # as long as two resources may take by default to go down and up again
 
@@ -157,20 +157,13 @@ def _shown(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:
         local = turn.groups[group]
         if local.halted is not None:
             return Shown.ERROR, local.halted
-        ready = local.goal is Goal.UP and local.confirmed and _all_active(turn, group)
+        ready = local.goal is Goal.UP and local.confirmed and evidence.active(turn, group)
         return (Shown.ONLINE if ready else Shown.ONLINE_PENDING), local.note
     peer = turn.peers.get(owner)
     report = peer.groups.get(group) if peer else None
     if report is None or report.epoch != turn.records[group].epoch:
         return Shown.ONLINE_PENDING, None
     return report.state, report.note
-
-
-def _all_active(turn: Turn, group: str) -> bool:
-    return all(
-        turn.resources[group, name].presence is Presence.ACTIVE
-        for name in turn.config.group_by_name[group].by_name
-    )
 
 
 def _insist(turn: Turn, operation: Operation, record: Record) -> None:

@@ -9,7 +9,7 @@ from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, Nominate, StopGroup
 from clpcore.model.reasons import Because
-from clpcore.model.state import Goal, Nomination
+from clpcore.model.state import Goal, Nomination, Peer
 from clpcore.model.states import Automatic, Event, Phase, Shown
 
 PATIENCE_MS = 2_000  # how long a nominated server may take to claim before it is asked again
@@ -107,9 +107,11 @@ def _keep_stopped(turn: Turn, record: Record) -> None:
 def _find_home(turn: Turn, group: Group, record: Record) -> None:
     """Nominate the best server, or note what is waited for."""
     event, previous = _event(turn, record)
-    obstacle = _blocked(turn, group, record) or _better_one_is_coming(turn, group, record, event)
+    obstacle = _blocked(turn, group, record)
     if obstacle is not None:
         holding.note(turn, group.name, obstacle)
+        return
+    if event is Event.START and _better_one_is_coming(turn, group, record):
         return
     standing = turn.nominated.get(group.name)
     if standing is not None and _still_good(turn, group.name, standing, record):
@@ -161,38 +163,42 @@ def _blocked(turn: Turn, group: Group, record: Record) -> Because | None:
     return None
 
 
-def _better_one_is_coming(turn: Turn, group: Group, record: Record, event: Event) -> Because | None:
+def _better_one_is_coming(turn: Turn, group: Group, record: Record) -> bool:
     """At a start, wait for a better server that is heard and not yet ready to say yes.
 
     One that is starting may take the whole start-up wait; one that is online needs a moment to
     become current and to report.
     """
-    if event is not Event.START:
-        return None
     for name in turn.config.homes[group.name]:
         refusal = refusal_of(turn, group.name, name)
         if refusal is None:
-            return None
-        until = turn.since + _readiness(turn, record, name)
+            return False
+        starting = name != turn.me and _is_starting(turn.peers[name])
+        until = turn.since + turn.config.startup_wait
+        if not starting:
+            until = turn.since + (PATIENCE_MS if _becomes_current(turn, record, name) else 0)
         if turn.now < until:
             turn.wake(until, group.name)
-            return refusal if name == turn.me else messages.because("rc563", server=name)
-    return None
+            tell = holding.note if starting else holding.show
+            tell(turn, group.name, messages.because("rc563", server=name, reason=refusal))
+            return True
+    return False
 
 
-def _readiness(turn: Turn, record: Record, name: str) -> int:
-    """Give how long to wait for *name* at a start, in ms; 0: its no is a no."""
+def _is_starting(peer: Peer) -> bool:
+    return peer.up and peer.phase is Phase.STARTING
+
+
+def _becomes_current(turn: Turn, record: Record, name: str) -> bool:
+    """Tell whether it is a matter of moments until *name* is current; its no is no no yet."""
     if name == turn.me:
-        ready = evidence.current(turn, record.group)
+        settled = evidence.current(turn, record.group)
     else:
-        peer = turn.peers[name]
-        if peer.up and peer.phase is Phase.STARTING:
-            return turn.config.startup_wait
-        report = peer.groups.get(record.group)
-        ready = not peer.member or (report is not None and _is_settled(report))
+        report = turn.peers[name].groups.get(record.group)
+        settled = not turn.peers[name].member or (report is not None and _is_settled(report))
     proven = holding.proven_in(turn, record.cohort)
-    waits_for_the_silent = len(proven) < len(turn.absent.intersection(record.cohort))
-    return 0 if ready or waits_for_the_silent else PATIENCE_MS
+    waits_for_the_silent = len(proven) < len(holding.unheard(turn, record.cohort))
+    return not settled and not waits_for_the_silent
 
 
 def _is_settled(report: GroupReport) -> bool:
@@ -222,7 +228,9 @@ def _nominate(
     standing = turn.nominated.get(group)
     if standing is None or standing.server != server or standing.epoch != epoch:
         turn.say("rc64", server=server, group=group, reason=why)
-        if event is Event.FAILOVER:
+        if event is Event.FAILOVER and server == previous:
+            turn.say("rc570", group=group, server=server)
+        elif event is Event.FAILOVER:
             turn.say("rc60", group=group, server=server, previous=previous)
     _remember(turn, group, server, epoch)
     if server == turn.me:
@@ -258,7 +266,7 @@ def _fail_back(turn: Turn, group: Group, record: Record) -> None:
 def _online(turn: Turn, group: str, owner: str) -> bool:
     if owner == turn.me:
         local = turn.groups[group]
-        return local.goal is Goal.UP and local.confirmed
+        return local.goal is Goal.UP and evidence.active(turn, group)
     report = turn.peers[owner].groups.get(group)
     return report is not None and report.state is Shown.ONLINE
 

@@ -213,12 +213,13 @@ def _climb(turn: Turn, monitor: Monitor) -> None:
         _reactivate(turn, monitor, rungs.reactivations + 1)
     elif rungs.failovers < monitor.max_failovers and _fail_over(turn, monitor, rungs):
         pass
-    elif not rungs.final and monitor.final_action is not FinalAction.NONE:
+    elif not rungs.final:
         turn.rungs.put(monitor.name, attrs.evolve(rungs, final=True))
         because = turn.say(
             "rm15", monitor=monitor.name, server=turn.me, action=monitor.final_action.value
         )
-        endings.final(turn, monitor.group, monitor.final_action, because)
+        if monitor.final_action is not FinalAction.NONE:
+            endings.final(turn, monitor.group, monitor.final_action, because)
 
 
 def _targets(group: Group, monitor: Monitor) -> tuple[str, ...]:
@@ -253,7 +254,14 @@ def _fail_over(turn: Turn, monitor: Monitor, rungs: Rungs) -> bool:
             turn.groups.change(group, note=nobody)
         return False
     turn.rungs.put(monitor.name, attrs.evolve(rungs, failovers=rungs.failovers + 1))
-    turn.say("rm14", monitor=monitor.name, group=group, server=heir, count=rungs.failovers + 1)
+    turn.say(
+        "rm14",
+        monitor=monitor.name,
+        group=group,
+        server=heir,
+        count=rungs.failovers + 1,
+        max=monitor.max_failovers,
+    )
     turn.say("rc60", group=group, server=heir, previous=turn.me)
     holding.bring_down(turn, group, Event.FAILOVER, heir=heir, avoid=(turn.me,))
     return True

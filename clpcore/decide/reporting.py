@@ -26,7 +26,17 @@ def take(turn: Turn, sender: str, report: Report) -> None:
     turn.peers.put(
         sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
     )
+    _propose_again(turn, sender, report)
     evidence.stir(turn, (each.group for each in report.groups if each.group in turn.records))
+
+
+def _propose_again(turn: Turn, sender: str, report: Report) -> None:
+    """Whoever could not agree yet may be able to now: its resources have become known."""
+    for each in report.groups:
+        claim, local = turn.claims.get(each.group), turn.groups.get(each.group)
+        refused = local is not None and local.note is not None and local.note.key == "rc526"
+        if refused and claim is not None and sender in claim.need:
+            turn.propose(sender, turn.records[each.group])
 
 
 def send_whole(turn: Turn, to: str) -> None:

@@ -29,9 +29,10 @@ def watch(turn: Turn, sender: str, beat: Beat) -> None:
 def compare_holders(turn: Turn, theirs: Record) -> None:
     """Another server holds what this one holds: the lower epoch gives way (R43)."""
     group, mine = theirs.group, turn.records[theirs.group]
-    if theirs.epoch > mine.epoch:
+    epoch = turn.groups[group].epoch
+    if theirs.epoch > epoch:
         _give_way(turn, group, theirs.owner or theirs.version.proposer, theirs.epoch)
-    elif theirs.epoch == mine.epoch and turn.groups[group].goal is not Goal.DOWN:
+    elif theirs.epoch == epoch and turn.groups[group].goal is not Goal.DOWN:
         if theirs.owner not in ("", turn.me) and _serves(turn, theirs):
             _compare_evidence(turn, mine, theirs)
         elif not theirs.owner and theirs.wanted is Wanted.BLOCKED:

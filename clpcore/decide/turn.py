@@ -74,10 +74,11 @@ class Turn:
         self.ends = state.kept.ends
         self._members: tuple[str, ...] | None = None
         self._up: frozenset[str] | None = None
-        self._absent: frozenset[str] | None = None
         self.agenda = Agenda(config, state.due, now)
         self.stir, self.sweep, self.wake = self.agenda.stir, self.agenda.sweep, self.agenda.wake
         self._tables(state)
+        self.noted: set[str] = set()  # groups that have a reason to wait in this turn
+        self.challenged: set[str] = set()  # servers that were asked for their records in it
         self._last = state.last_action
         self._actions: list[act.Action] = []
         self._because: list[Because] = []
@@ -131,9 +132,7 @@ class Turn:
 
     def say(self, key: str, **args: object) -> Because:
         """Add a sentence to the decision; give it, for notes."""
-        sentence = messages.because(key, **args)
-        self._because.append(sentence)
-        return sentence
+        return self.repeat(messages.because(key, **args))
 
     def do(self, action: act.Action) -> None:
         """Add an action."""
@@ -164,6 +163,11 @@ class Turn:
         """Add a record to the proposals of this turn: one letter per server."""
         self._proposals.setdefault(to, {})[record.group] = record
 
+    def repeat(self, sentence: Because) -> Because:
+        """Add a sentence that was already made; give it."""
+        self._because.append(sentence)
+        return sentence
+
     def gather(self, key: str, server: str, group: str) -> None:
         """Say *key* of *server* once in this turn, with all the groups that it is true of."""
         self._gathered.setdefault((key, server), []).append(group)
@@ -190,13 +194,6 @@ class Turn:
             self._up = frozenset(name for name, peer in self.peers.items() if peer.up)
         return self._up
 
-    @property
-    def absent(self) -> frozenset[str]:
-        """Give the other servers that are not heard."""
-        if self._absent is None:
-            self._absent = frozenset(self.peers) - self.up
-        return self._absent
-
     def by_seniority(self) -> tuple[str, ...]:
         """Give the members, the longest-in first: by join number, then by priority."""
         if self._members is None:
@@ -208,7 +205,7 @@ class Turn:
         return next(iter(self.by_seniority()), "")
 
     def _forget_who_is_in(self, _server: str = "") -> None:
-        self._members = self._up = self._absent = None
+        self._members = self._up = None
 
     def _seniority(self, name: str) -> tuple[int, int]:
         beat = None if name == self.me else self.peers[name].beat

@@ -32,6 +32,7 @@ from clpcore.simulate.machine import Agent, Machine, MakeInput
 from clpcore.simulate.network import Network
 
 WALL = 1_700_000_000_000  # the wall clock when virtual time begins
+BEAT_GAP_MS = 10  # between a heartbeat out of turn and the one before it
 REBOOT_MS = 20_000  # from a reboot's final action until the machine is on again
 
 Make = functools.partial[given.HeardBeat] | functools.partial[given.GotLetter]
@@ -180,6 +181,8 @@ class Cluster:
             self._watch(self.now, machine.name, sentence)
         invariants.check(self, invariants.Moment(machine, before, taken, decision, kept, run))
         self._wake(machine, agent, decision)
+        if decision.because:
+            self._beat_soon(machine, agent)
         for action in decision.actions:
             if machine.agent is not agent or self._burns(machine):
                 return
@@ -226,7 +229,20 @@ class Cluster:
         interval = self.config.heartbeat_interval
         self.after(interval, functools.partial(self._beat, machine, incarnation))
 
+    def _beat_soon(self, machine: Machine, agent: Agent) -> None:
+        """Beat once out of turn, as the runtime does when a decision says something."""
+
+        def beat() -> None:
+            agent.beats_soon = False
+            if machine.agent is agent and agent.paused_until <= self.now:
+                self._send_beat(machine, agent)
+
+        if not agent.beats_soon:
+            agent.beats_soon = True
+            self.after(max(0, agent.last_beat + BEAT_GAP_MS - self.now), beat)
+
     def _send_beat(self, machine: Machine, agent: Agent) -> None:
+        agent.last_beat = self.now
         body = decide.beat(self.config, agent.state)
         for link in self.config.heartbeats:
             make = functools.partial(

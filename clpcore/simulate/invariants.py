@@ -145,10 +145,13 @@ def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
 
 def _before(moment: Moment, record: Record) -> Record:
     """Give the record that was replaced; perhaps one that came in the same step."""
-    letter = moment.taken.letter if isinstance(moment.taken, given.GotLetter) else None
-    came = letter.records if isinstance(letter, Propose | Records) else ()
-    older = [each for each in came if each.group == record.group and each.rank < record.rank]
+    older = [r for r in _came(moment) if r.group == record.group and r.rank < record.rank]
     return max((moment.kept.records[record.group], *older), key=lambda each: each.rank)
+
+
+def _came(moment: Moment) -> tuple[Record, ...]:
+    letter = moment.taken.letter if isinstance(moment.taken, given.GotLetter) else None
+    return letter.records if isinstance(letter, Propose | Records) else ()
 
 
 def _covered(cluster: Cluster, record: Record, other: str) -> bool:
@@ -173,7 +176,8 @@ def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> 
 def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
     """Whoever makes a cohort smaller has proof about those whom it leaves out."""
     for group, record in _changed(moment):
-        if record.version.proposer != moment.machine.name or cluster.config.unproven_takeover:
+        mine = record.version.proposer == moment.machine.name and record not in _came(moment)
+        if not mine or cluster.config.unproven_takeover:
             continue
         for other in set(_before(moment, record).cohort) - set(record.cohort):
             known = moment.decision.state.peers[other].incarnation

@@ -46,6 +46,8 @@ class Agent:
     wake: int | None = None
     calls: dict[int, Driven] = attrs.field(factory=dict)
     last_action: int = 0
+    last_beat: int = 0
+    beats_soon: bool = False
 
     def busy_with(self, action: Driven) -> bool:
         """Tell whether a call of this resource, or a look of this monitor, is in flight."""

@@ -102,6 +102,12 @@ class Scenario:
         for server in servers:
             self.cluster.boot(server)
 
+    def do_begin(self, *servers: str) -> None:
+        """``begin node1 node2``: switch on, and leave out what is said until all is at rest."""
+        self.do_boot(*servers)
+        self.do_run("3", "s")
+        self.lines.clear()
+
     def do_kill(self, server: str, actions: str = "") -> None:
         """``kill node1``: cut the power; ``kill node1 2``: two actions later, amid a decision."""
         if actions:

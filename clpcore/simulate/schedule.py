@@ -59,6 +59,7 @@ class _Dealer:
         self.kind = kind
         self.names = names
         self.groups = groups
+        self.lost = False
 
     def configuration(self) -> list[str]:
         lines = [] if self.kind == "proven" else ["set unproven_takeover true"]
@@ -69,7 +70,17 @@ class _Dealer:
                 lines.append(f"set failover{n}.startup_servers {','.join(self._shuffled())}")
             if self.dice.random() < SELDOM:
                 lines.append(f"set exec{n}.activation_retry {self.dice.randint(0, 2)}")
+            if self.dice.random() < SELDOM:
+                lines.append(f"set lbpp{n}.activation_final_action {self._final_action()}")
+            if self.dice.random() < SELDOM:
+                lines.append(f"set lbpp{n}.deactivation_final_action {self._final_action()}")
+            if self.dice.random() < SELDOM:
+                lines.append(f"set pidw{n}.final_action {self._final_action()}")
         return lines
+
+    def _final_action(self) -> str:
+        how = ("continue", "none", "stop_group", "stop_service", "shutdown", "reboot", "panic")
+        return self.dice.choice(how)
 
     def _shuffled(self) -> list[str]:
         names = list(self.names)
@@ -108,9 +119,15 @@ class _Dealer:
                 f"kill-agent {server}",
                 f"start-agent {server}",
                 f"start-agent {server}",
+                self._lost_journal(server),
                 f"pause {server} {self.dice.choice((100, 600, 3000))} ms",
             )
         )
+
+    def _lost_journal(self, server: str) -> str:
+        """Let one journal be lost, once: two copies of a record are what the promise rests on."""
+        lost, self.lost = self.lost, True
+        return f"restart-agent {server}" if lost else f"lose-journal {server}"
 
     def _network(self) -> str:
         one, other = self.dice.sample(self.names, 2)

@@ -62,7 +62,7 @@ def test_a_full_store_interrupts_no_service_and_recovers(cluster: Trial) -> None
 
 
 def test_a_broken_store_is_set_aside_and_the_others_tell_what_it_held(cluster: Trial) -> None:
-    """R10: a lost journal claims nothing; the peer remembers the epoch, and the service goes on."""
+    """R10: what only the boot remembers is enough to go on; the peer agrees to the epoch."""
     before = cluster.kept("node1")
     cluster.journal("node1")
     folder = cluster.lab.server("node1").root / "var/lib/clpcore"
@@ -71,7 +71,7 @@ def test_a_broken_store_is_set_aside_and_the_others_tell_what_it_held(cluster: T
             file.write_bytes(b"no database any more" * 1_000)
         killed = cluster.lab.agent_kill("node1")
         cluster.wait_told("pm502", by="node1", after=killed)
-        cluster.wait_told("rc553", by="node1", after=killed, group="failover1", epoch="1")
+        cluster.wait_told("rc554", by="node1", after=killed, group="failover1", epoch="1")
         cluster.wait_ready()
     assert cluster.kept("node1") == before
     assert cluster.group("node2")["epoch"] == 1
