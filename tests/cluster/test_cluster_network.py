@@ -41,8 +41,7 @@ def test_a_cut_network_moves_nothing_without_proof(cluster: Trial, one_way: str 
     cut = cluster.lab.cut(silent, deaf, one_way=one_way is not None)
     cluster.wait_told("nm2", by=deaf, after=cut, server=silent)
     if silent == "node1":
-        waits = cluster.wait_told("rc66", by="node2", after=cut)
-        assert waits.args["reason"]["key"] == "rc530"
+        cluster.wait_told("rc530", by="node2", after=cut)
     assert cluster.group("node1")["state"] == "Online"
     healed = cluster.lab.heal()
     cluster.wait_told("nm13", by=deaf, after=healed)
