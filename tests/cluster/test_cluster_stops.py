@@ -30,7 +30,7 @@ def test_a_stop_that_did_not_succeed_ends_the_server_and_releases_nothing(
     assert failed is not None
     assert cluster.told("rc242", by="node1") is not None
     assert cluster.told("rc21", by="node1") is None
-    cluster.wait_told("rc66", by="node2", after=failed.at)
+    cluster.wait_told("rc530", by="node2", after=failed.at)
     assert cluster.told("rc10", by="node2") is None
     booted = cluster.lab.start("node1")
     cluster.until(lambda: cluster.group("node2")["state"] == "Online")
