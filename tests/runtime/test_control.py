@@ -118,7 +118,10 @@ def test_a_client_that_does_not_read_is_let_go(
 ) -> None:
     monkeypatch.setattr(control, "_LONGEST_BACKLOG", 1_000_000)
 
+    begun: list[Client] = []
+
     async def flood(_request: dict[str, Any], client: Client) -> None:
+        begun.append(client)
         while True:
             client.reply({"x": "x" * 10_000})
             await asyncio.sleep(0)
@@ -128,8 +131,7 @@ def test_a_client_that_does_not_read_is_let_go(
             with socket.socket(socket.AF_UNIX) as stuck:
                 stuck.connect(str(served._path))
                 stuck.send(b"{}\n")
-                await until(lambda: served._clients)
-                await until(lambda: not served._clients)
+                await until(lambda: begun and not served._clients)
 
     asyncio.run(run())
 
