@@ -470,7 +470,7 @@ async def test_a_store_thread_with_a_bug_ends_the_agent(
     core = Script({given.Asked: lambda state, _: quiet(state, kept=Kept(rungs={"m": Rungs(1)}))})
     async with running(tmp_path, config, core) as one:
         monkeypatch.setattr(Database, "write", lambda *_: int("no number"))
-        # The end may be faster than the reply, or than the question.
-        with contextlib.suppress(json.JSONDecodeError, OSError):
-            await one.ask(do="ask", op={"is": "ClusterStop"}, wait=0)
+        asking = asyncio.ensure_future(one.ask(do="ask", op={"is": "ClusterStop"}, wait=0))
         assert await one.end is End.BUG
+        asking.cancel()  # the end may be faster than the reply, or than the question
+        await asyncio.gather(asking, return_exceptions=True)
