@@ -98,7 +98,7 @@ def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
     """A newer record leaves this server out: remember it, and wait to be admitted."""
     if evidence.current(turn, record.group):
         turn.current.drop(record.group)
-        turn.say("rc520", group=record.group, server=sender, epoch=record.epoch)
+        turn.gather("rc520", sender, record.group)
     _replace(turn, record)
 
 

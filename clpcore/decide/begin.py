@@ -8,7 +8,7 @@ import attrs
 
 from clpcore.model.config import ClusterConfig, Group
 from clpcore.model.ids import Incarnation
-from clpcore.model.kept import BootKept, Current, Kept
+from clpcore.model.kept import BootKept, Current, Kept, Rungs
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import (
     Claim,
@@ -56,7 +56,7 @@ def start(
         since=now,
         kept=Kept(
             records=records,
-            rungs=kept.rungs,
+            rungs=_rungs(kept, incarnation),
             failovers=kept.failovers,
             ends=kept.ends,
             view=kept.view,
@@ -72,6 +72,16 @@ def start(
             if record.version.proposer == me and incarnation.start > 1
         },
     )
+
+
+def _rungs(kept: Kept, incarnation: Incarnation) -> Mapping[str, Rungs]:
+    """A new boot begins at the foot of a ladder that was climbed to its end.
+
+    That was the point of a final action that reboots; the reboot limit ends the loop.
+    """
+    if incarnation.start > 1:
+        return kept.rungs
+    return {name: rungs for name, rungs in kept.rungs.items() if not rungs.final}
 
 
 def _still_current(run: BootKept, records: Mapping[str, Record]) -> tuple[Current, ...]:

@@ -113,10 +113,11 @@ def final(turn: Turn, group: str, how: FinalAction, because: Because) -> bool:
         return False
     if turn.ending is not None and turn.ending.how is not None:
         return True
-    turn.say("rc203", server=turn.me, action=how.value, reason=because)
     if how in (FinalAction.RESET, FinalAction.PANIC):
         _stop_self(turn, how, because, clean=False)
-    elif how is FinalAction.STOP_SERVICE:
+        return True
+    turn.say("rc203", server=turn.me, action=how.value)
+    if how is FinalAction.STOP_SERVICE:
         _end(turn, Ending(how=None, because=because, stay=True, cluster=False))
     else:
         _end(turn, Ending(how=how, because=because, stay=False, cluster=False))

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from clpcore import messages
 from clpcore.decide.turn import Turn
+from clpcore.model.config import Resource
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
-from clpcore.model.states import Phase, Presence
+from clpcore.model.state import LocalResource
+from clpcore.model.states import FinalAction, Phase, Presence
 
 
 def proof(turn: Turn, server: str) -> EvidenceKind | None:
@@ -86,11 +88,18 @@ def idle(turn: Turn, group: str) -> bool:
 
 
 def active(turn: Turn, group: str) -> bool:
-    """Tell whether every resource of *group* is active here."""
+    """Tell whether every resource of *group* is active here, but for those that may stay down."""
     return all(
         turn.resources[group, name].presence is Presence.ACTIVE
-        for name in turn.config.group_by_name[group].by_name
+        or passed(resource, turn.resources[group, name])
+        for name, resource in turn.config.group_by_name[group].by_name.items()
     )
+
+
+def passed(resource: Resource, local: LocalResource) -> bool:
+    """Tell whether it failed for good under the final action "go on with the next one"."""
+    goes_on = resource.activation_final_action is FinalAction.CONTINUE
+    return goes_on and local.failure != "" and local.tries > resource.activation_retry
 
 
 def obstacle_here(turn: Turn, group: str) -> Because | None:

@@ -63,7 +63,7 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> Because | None
         owner=turn.me,
         boot=turn.incarnation.boot,
         cohort=tuple(sorted((turn.me, *rest))),
-        evidence=_evidence_for(turn, record),
+        evidence=rests_on(turn, record, (turn.me, *rest)),
         wanted=Wanted.AUTO,
         heir="",
         event=event.value,
@@ -108,15 +108,24 @@ def _unproven(turn: Turn, record: Record) -> Because | None:
     return None
 
 
-def _evidence_for(turn: Turn, record: Record) -> tuple[Evidence, ...]:
-    """Give what the claim rests on: about the former holder, and everybody not asked."""
-    found: list[Evidence] = []
-    if record.owner:
+def rests_on(turn: Turn, record: Record, cohort: tuple[str, ...]) -> tuple[Evidence, ...]:
+    """Give what the next record rests on: proof about the former holder, and the left out ones.
+
+    What was assumed without proof before is still assumed, until the server is taken in again.
+    """
+    goes_on = evidence.mine(turn, record)
+    found = [
+        each
+        for each in record.evidence
+        if each.server not in cohort and (goes_on or not each.kind.proven)
+    ]
+    known = {each.server for each in found}
+    if record.owner and record.owner not in known and not goes_on:
         kind = evidence.proof_about(turn, record.owner, record.boot)
         if kind is not None:
             found.append(Evidence(record.owner, record.boot.counter, kind))
     for name in proven_in(turn, record.cohort):
-        if name != record.owner:
+        if name not in {*known, *cohort, record.owner}:
             found += about(turn, name)
     return tuple(found)
 
@@ -216,6 +225,16 @@ def give_up_claim(turn: Turn, group: str, *, heir: str, stay_stopped: bool) -> N
     """Take back a claim that was not yet won: nothing of it runs."""
     turn.groups.change(group, heir=heir, stay_stopped=stay_stopped)
     release(turn, group)
+
+
+def resume(turn: Turn, group: str) -> None:
+    """Try again to bring up a group that was left as it was, half up."""
+    if turn.groups[group].halted is None:
+        return
+    for name in turn.config.group_by_name[group].by_name:
+        turn.resources.change((group, name), tries=0, failure="")
+    turn.groups.change(group, halted=None, note=None, event=Event.START)
+    turn.say("rc10", group=group, server=turn.me)
 
 
 def let_go(turn: Turn, group: str) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import attrs
 
 from clpcore import messages
-from clpcore.decide import endings, evidence, holding, joining, placement
+from clpcore.decide import endings, evidence, holding, joining, placement, reporting
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.actions import RaiseBoot
-from clpcore.model.ownership import EvidenceKind, Wanted
+from clpcore.model.ownership import EvidenceKind, Record, Wanted
 from clpcore.model.peer import Forward
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.state import Operation
-from clpcore.model.states import Event, Phase
+from clpcore.model.states import Event, Phase, Shown
 
 _VERBS = {
     ops.GroupStart: "group start",
@@ -189,9 +189,7 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901 - one 
 def _start(turn: Turn, request: Request, group: str, server: str) -> Because | None:
     record = turn.records[group]
     if record.owner and evidence.lives(turn, record):
-        if server in ("", record.owner):
-            return None
-        return messages.because("op6", group=group, server=record.owner)
+        return _start_there(turn, request, record, server)
     if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
         return messages.because("rc530", group=group, server=record.owner)
     target, why = _target(turn, group, server, ())
@@ -199,6 +197,20 @@ def _start(turn: Turn, request: Request, group: str, server: str) -> Because | N
         return why
     _remember(turn, request, group, target)
     placement.nominate(turn, group, target, why)
+    return None
+
+
+def _start_there(turn: Turn, request: Request, record: Record, server: str) -> Because | None:
+    """Start what has a server: refuse, be done, or let it go on there after a failure."""
+    group, owner = record.group, record.owner
+    state, note = reporting.standing(turn, group, owner)
+    elsewhere = server not in ("", owner)
+    if state is not Shown.ERROR:
+        return messages.because("op6", group=group, server=owner) if elsewhere else None
+    if elsewhere or note is None or note.key != "rc241":
+        return note or messages.because("op16", group=group, server=owner)
+    _remember(turn, request, group, owner, epoch=record.epoch - 1)
+    placement.order_retry(turn, group)
     return None
 
 
@@ -242,10 +254,12 @@ def _target(turn: Turn, group: str, server: str, without: tuple[str, ...]) -> tu
     refusal = placement.refusal_of(turn, group, server)
     if refusal is not None:
         return "", refusal
-    return server, messages.because("rc564", server=server)
+    return server, placement.named(server)
 
 
-def _remember(turn: Turn, request: Request, group: str, target: str) -> None:
+def _remember(
+    turn: Turn, request: Request, group: str, target: str, *, epoch: int | None = None
+) -> None:
     """Wait for the end of it; what was asked of the same group before is overtaken."""
     for key, older in turn.operations.items():
         if older.group == group and not older.waits:
@@ -258,7 +272,7 @@ def _remember(turn: Turn, request: Request, group: str, target: str) -> None:
             at=turn.now,
             group=group,
             target=target,
-            epoch=turn.records[group].epoch,
+            epoch=turn.records[group].epoch if epoch is None else epoch,
             sent_at=turn.now,
         ),
     )

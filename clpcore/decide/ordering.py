@@ -12,7 +12,7 @@ from clpcore.decide.turn import Turn
 from clpcore.model.actions import Activate, Call, Deactivate, Probe
 from clpcore.model.config import Group, Resource
 from clpcore.model.inputs import Outcome
-from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
+from clpcore.model.state import Doing, Goal, LocalGroup
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 
 PROBE_AGAIN_MS = 5_000
@@ -82,7 +82,7 @@ def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
         elif not local.confirmed or not _settled(turn, group, wants):
             continue
         elif resource.presence is Presence.INACTIVE:
-            if not _passed(group.by_name[name], resource):
+            if not evidence.passed(needed, resource):
                 _begin(turn, group, name, Doing.ACTIVATE)
         else:
             _begin(turn, group, name, Doing.DEACTIVATE)
@@ -91,15 +91,9 @@ def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
 def _settled(turn: Turn, group: Group, wants: tuple[str, ...]) -> bool:
     return all(
         turn.resources[group.name, name].presence is Presence.ACTIVE
-        or _passed(group.by_name[name], turn.resources[group.name, name])
+        or evidence.passed(group.by_name[name], turn.resources[group.name, name])
         for name in wants
     )
-
-
-def _passed(resource: Resource, local: LocalResource) -> bool:
-    """Tell whether it failed for good under the final action "go on with the next one"."""
-    goes_on = resource.activation_final_action is FinalAction.CONTINUE
-    return goes_on and local.failure != "" and local.tries > resource.activation_retry
 
 
 def _bounce(turn: Turn, group: Group, local: LocalGroup) -> None:
@@ -231,11 +225,17 @@ def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         (group, name),
         presence=outcome.presence or Presence.UNKNOWN,
         tries=turn.resources[group, name].tries + 1,
-        failure=outcome.detail or outcome.verdict.value,
+        failure=_why(outcome),
     )
     turn.say("rc32", resource=name, group=group, server=turn.me, reason=resource.failure)
     if turn.groups[group].goal is Goal.UP:
         _activation_policy(turn, group, name, outcome.verdict)
+
+
+def _why(outcome: Outcome) -> str:
+    if outcome.verdict is Verdict.STALLED:
+        return outcome.detail or "no answer in time"
+    return outcome.detail or outcome.verdict.value
 
 
 def _say_online(turn: Turn, group: str) -> None:
@@ -272,6 +272,7 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
     if how is FinalAction.CONTINUE:
         turn.resources.change((group, name), tries=turn.resources[group, name].tries + 1)
         turn.say("rc240", resource=name, server=turn.me)
+        _say_online(turn, group)
         return
     because = messages.because(
         "rc241",
@@ -288,12 +289,13 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
 
 def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
     if outcome.verdict is Verdict.OK:
+        local = turn.resources[group, name]
         turn.resources.change(
             (group, name),
             presence=Presence.INACTIVE,
             stuck=False,
             stops=0,
-            failure="",
+            failure=local.failure if local.tries else "",  # why it could not be activated
             probed_at=turn.now,
         )
         turn.say("rc41", resource=name, group=group, server=turn.me)
@@ -302,7 +304,7 @@ def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         (group, name),
         presence=outcome.presence or Presence.UNKNOWN,
         stops=turn.resources[group, name].stops + 1,
-        failure=outcome.detail or outcome.verdict.value,
+        failure=_why(outcome),
         probed_at=turn.now,
     )
     turn.say("rc42", resource=name, group=group, server=turn.me, reason=local.failure)

@@ -17,7 +17,7 @@ from clpcore.model.peer import (
     Nominate,
     StopGroup,
 )
-from clpcore.model.state import Claim, Goal, LocalGroup
+from clpcore.model.state import Claim, Goal, LocalGroup, PeerState
 from clpcore.model.states import Event, Phase
 
 
@@ -26,6 +26,7 @@ def take_nomination(turn: Turn, letter: Nominate) -> None:
     record = turn.records.get(letter.group)
     if record is None or record.epoch != letter.epoch:
         return
+    holding.resume(turn, letter.group)
     obstacle = holding.claim(turn, letter.group, letter.event, letter.previous)
     if obstacle is not None:
         holding.note(turn, letter.group, obstacle)
@@ -71,24 +72,24 @@ def settle(turn: Turn, group: str) -> None:
 def _advance(turn: Turn, group: str, waiting: Claim) -> None:
     """Complete a claim whose every member agreed or is proven stopped; else send it again."""
     record = turn.records[group]
-    back = evidence.left_out_alive(turn, record)
-    if back and holding.claiming(turn, group) and not evidence.holds(turn, group):
-        _ask_again(turn, record, back)
-        return
     proven = holding.proven_in(turn, waiting.need)
-    if proven and holding.claiming(turn, group) and not evidence.holds(turn, group):
-        _go_on_without(turn, record, proven)
-        return
+    if evidence.mine(turn, record) and not evidence.holds(turn, group):
+        if back := evidence.left_out_alive(turn, record):
+            _ask_again(turn, record, back)
+            return
+        if proven:
+            _go_on_without(turn, record, proven)
+            return
     need = tuple(name for name in waiting.need if name not in proven)
     if not need:
         turn.claims.drop(group)
         _won(turn, group, record)
         return
     waiting = turn.claims.change(group, need=need)
-    silent = holding.unheard(turn, need)
-    if silent and not evidence.holds(turn, group) and evidence.mine(turn, record):
-        holding.note(turn, group, messages.because("rc531", group=group, server=silent[0]))
-    if len(silent) < len(need):
+    heard = turn.up.intersection(need)
+    if evidence.mine(turn, record) and not evidence.holds(turn, group):
+        _note_silence(turn, group, need)
+    if heard:
         _repeat(turn, record, waiting)
 
 
@@ -115,12 +116,27 @@ def _go_on_without(turn: Turn, record: Record, proven: tuple[str, ...]) -> None:
     holding.put_forward(turn, new, holding.others(turn, new))
 
 
+def _note_silence(turn: Turn, group: str, need: tuple[str, ...]) -> None:
+    """Name a server whose word is missing and may never come; at first, it is about to be heard."""
+    for name in holding.unheard(turn, need):
+        peer = turn.peers[name]
+        soon = peer.since + turn.config.heartbeat_timeout
+        if peer.state is PeerState.UNSEEN and turn.now < soon:
+            turn.wake(soon, group)
+        else:
+            holding.note(turn, group, messages.because("rc531", group=group, server=name))
+
+
 def _repeat(turn: Turn, record: Record, waiting: Claim) -> None:
+    """Propose again now and then, and at once to a server that is newly heard."""
     due = waiting.sent_at + turn.beat_ms
     if turn.now >= due:
         turn.claims.change(record.group, sent_at=turn.now)
         due = turn.now + turn.beat_ms
         for name in waiting.need:
+            turn.propose(name, record)
+    for name in waiting.need:
+        if name in turn.up and not turn.was.peers[name].up:
             turn.propose(name, record)
     turn.wake(due, record.group)
 
@@ -199,7 +215,11 @@ def _reshape(turn: Turn, record: Record) -> None:
 
     The old members persist it before the newcomer can become current by it (ownership.md 4.3).
     """
-    if not evidence.current(turn, record.group) or _in_charge(turn, record) != turn.me:
+    local = turn.groups[record.group]
+    if local.lost or local.blocked or not evidence.current(turn, record.group):
+        return
+    _meet_another_line(turn, record)
+    if _in_charge(turn, record) != turn.me:
         return
     gone = holding.proven_in(turn, record.cohort)
     if len(gone) < len(holding.unheard(turn, record.cohort)):
@@ -211,13 +231,27 @@ def _reshape(turn: Turn, record: Record) -> None:
         return  # who is to take a group without an owner leaves out the stopped ones by its claim
     stay = tuple(name for name in record.cohort if name not in gone)
     new = attrs.evolve(
-        record, version=turn.next_version(record), cohort=tuple(sorted((*stay, *newcomer)))
+        record,
+        version=turn.next_version(record),
+        cohort=tuple(sorted((*stay, *newcomer))),
+        evidence=holding.rests_on(turn, record, (*stay, *newcomer)),
     )
     for name in newcomer:
         turn.gather("rc532", name, record.group)
     for name in gone:
         turn.gather("rc533", name, record.group)
     holding.put_forward(turn, new, holding.others(turn, new))
+
+
+def _meet_another_line(turn: Turn, record: Record) -> None:
+    """Ask who is left out here and claims to be current all the same: one of us stands aside.
+
+    Two lines of records exist only after a takeover without proof.
+    """
+    for name in turn.members():
+        if name != turn.me and name not in record.cohort and _is_current(turn, name, record.group):
+            turn.send(name, Challenge((record.group,)))
+            turn.wake(turn.now + turn.beat_ms, record.group)
 
 
 def _newcomer(turn: Turn, record: Record) -> tuple[str, ...]:

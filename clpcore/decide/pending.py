@@ -5,14 +5,14 @@ from __future__ import annotations
 import attrs
 
 from clpcore import messages
-from clpcore.decide import evidence, operations, placement
+from clpcore.decide import evidence, operations, placement, reporting
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.ids import Incarnation
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import Forward, Reply
 from clpcore.model.reasons import Because
-from clpcore.model.state import Goal, Operation, PeerState
+from clpcore.model.state import Operation, PeerState
 from clpcore.model.states import Event, Phase, Shown
 
 GIVE_UP_MS = 7_200_000  # as long as two resources may take by default to go down and up again
@@ -121,22 +121,27 @@ def _here(turn: Turn, op: ops.Op) -> Result | None:
 
 def _result(turn: Turn, operation: Operation) -> Result | None:
     record = turn.records[operation.group]
+    state, note = reporting.standing(turn, operation.group, record.owner)
+    if state is Shown.ERROR and _can_be_its_end(turn, operation, record):
+        failed = messages.because("op16", group=operation.group, server=record.owner)
+        return False, note or failed
     if turn.leader() != turn.me:
         return False, messages.because("op14", group=operation.group)
     if not operation.target:
         return _stopped(turn, operation, record)
-    state, note = _shown(turn, operation.group, record.owner)
     if state is Shown.ONLINE and record.epoch > operation.epoch:
         if record.owner == operation.target:
             return _DONE
         return False, messages.because("op15", group=operation.group, server=record.owner)
-    if state is Shown.ERROR:
-        failed = messages.because("op16", group=operation.group, server=record.owner)
-        return False, note or failed
     if record.owner:
         _insist(turn, operation, record)
         return None
     return _ask_target(turn, operation, record)
+
+
+def _can_be_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
+    """Tell whether an error can be news: what another server reports may be from before."""
+    return record.owner == turn.me or turn.now - operation.at >= placement.PATIENCE_MS
 
 
 def _stopped(turn: Turn, operation: Operation, record: Record) -> Result | None:
@@ -150,20 +155,6 @@ def _stopped(turn: Turn, operation: Operation, record: Record) -> Result | None:
 def _is_being_written(turn: Turn, group: str) -> bool:
     claim = turn.claims.get(group)
     return claim is not None and any(turn.peers[name].up for name in claim.need)
-
-
-def _shown(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:
-    if owner == turn.me:
-        local = turn.groups[group]
-        if local.halted is not None:
-            return Shown.ERROR, local.halted
-        ready = local.goal is Goal.UP and local.confirmed and evidence.active(turn, group)
-        return (Shown.ONLINE if ready else Shown.ONLINE_PENDING), local.note
-    peer = turn.peers.get(owner)
-    report = peer.groups.get(group) if peer else None
-    if report is None or report.epoch != turn.records[group].epoch:
-        return Shown.ONLINE_PENDING, None
-    return report.state, report.note
 
 
 def _insist(turn: Turn, operation: Operation, record: Record) -> None:
@@ -189,7 +180,7 @@ def _ask_target(turn: Turn, operation: Operation, record: Record) -> Result | No
         return None
     refusal = placement.refusal_of(turn, record.group, operation.target)
     if refusal is None:
-        why = messages.because("rc564", server=operation.target)
+        why = placement.named(operation.target)
         placement.nominate(turn, record.group, operation.target, why)
     elif record.wanted is not Wanted.AUTO:
         return False, refusal

@@ -53,6 +53,8 @@ def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
     if name == turn.me:
         return evidence.obstacle_here(turn, group) or refused_by_monitor(turn, group)
     peer = turn.peers[name]
+    if _is_starting(peer):
+        return messages.because("rc549", server=name)
     if not peer.member:
         return messages.because("rc546", server=name)
     report = peer.groups.get(group)
@@ -109,7 +111,9 @@ def _find_home(turn: Turn, group: Group, record: Record) -> None:
     event, previous = _event(turn, record)
     obstacle = _blocked(turn, group, record)
     if obstacle is not None:
-        holding.note(turn, group.name, obstacle)
+        moments = record.owner in turn.up  # it has started anew and is about to be online
+        tell = holding.show if moments else holding.note
+        tell(turn, group.name, obstacle)
         return
     if event is Event.START and _better_one_is_coming(turn, group, record):
         return
@@ -241,6 +245,11 @@ def _nominate(
         turn.send(server, Nominate(group, epoch, event, previous))
 
 
+def named(server: str) -> Because:
+    """Give the reason for a server that an operator named."""
+    return messages.because("rc564", server=server)
+
+
 def nominate(turn: Turn, group: str, server: str, why: Because) -> None:
     """Nominate the server that an operator named, or that was chosen for an operator."""
     _nominate(turn, group, server, why, Event.START, turn.records[group].previous)
@@ -269,6 +278,15 @@ def _online(turn: Turn, group: str, owner: str) -> bool:
         return local.goal is Goal.UP and evidence.active(turn, group)
     report = turn.peers[owner].groups.get(group)
     return report is not None and report.state is Shown.ONLINE
+
+
+def order_retry(turn: Turn, group: str) -> None:
+    """Let the owner go on with *group*, which it left as it was when an activation failed."""
+    record = turn.records[group]
+    if record.owner == turn.me:
+        holding.resume(turn, group)
+    else:
+        turn.send(record.owner, Nominate(group, record.epoch, Event.START, record.previous))
 
 
 def order_stop(

@@ -7,6 +7,7 @@ import attrs
 from clpcore.decide import evidence, placement
 from clpcore.decide.turn import Turn
 from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
+from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
 from clpcore.model.states import Presence, Shown
 
@@ -116,6 +117,17 @@ def report_of(turn: Turn, group: str) -> GroupReport:
     )
 
 
+def standing(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:
+    """Give how *group* stands at its owner, as far as it is known here, and why."""
+    if owner == turn.me:
+        report: GroupReport | None = report_of(turn, group)
+    else:
+        report = turn.peers[owner].groups.get(group)
+    if report is None or report.epoch != turn.records[group].epoch:
+        return Shown.ONLINE_PENDING, None
+    return report.state, report.note
+
+
 def _state(turn: Turn, group: str, local: LocalGroup) -> Shown:
     resources = [turn.resources[group, name] for name in turn.config.group_by_name[group].by_name]
     if local.halted is not None or any(resource.stuck for resource in resources):
@@ -123,8 +135,8 @@ def _state(turn: Turn, group: str, local: LocalGroup) -> Shown:
     if local.goal is Goal.DOWN:
         return Shown.OFFLINE_PENDING
     if local.goal is Goal.UP:
-        active = all(resource.presence is Presence.ACTIVE for resource in resources)
-        return Shown.ONLINE if active and not local.bounce else Shown.ONLINE_PENDING
+        active = evidence.active(turn, group) and not local.bounce
+        return Shown.ONLINE if active else Shown.ONLINE_PENDING
     if turn.records[group].owner == turn.me and group in turn.claims:
         return Shown.ONLINE_PENDING
     if any(resource.presence is not Presence.INACTIVE for resource in resources):

@@ -80,6 +80,6 @@ def _proven(record: Record) -> bool:
 
 
 def _both_stop(turn: Turn, group: str, other: str) -> None:
-    turn.say("rc527", group=group, server=other, epoch=turn.groups[group].epoch)
+    because = turn.say("rc527", group=group, server=other, epoch=turn.groups[group].epoch)
     holding.bring_down(turn, group, Event.STOP)
-    turn.groups.change(group, blocked=True)
+    turn.groups.change(group, blocked=True, note=because)

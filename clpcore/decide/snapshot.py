@@ -138,7 +138,7 @@ def _group(turn: Turn, group: Group) -> Document:
         "server": home or None,
         "epoch": record.epoch,
         "wanted": wanted.value,
-        "because": _sentence(_why(report, mine, wanted)),
+        "because": _sentence(_why(group.name, report, mine, wanted)),
         "resources": _resources(group, report or mine),
         "servers": {
             name: {
@@ -169,11 +169,15 @@ def _group_state(
     return Shown.ERROR if record.wanted is Wanted.BLOCKED else mine.state
 
 
-def _why(report: GroupReport | None, mine: GroupReport, wanted: Wanted) -> Because | None:
+def _why(
+    group: str, report: GroupReport | None, mine: GroupReport, wanted: Wanted
+) -> Because | None:
     if report is not None and report.note is not None:
         return report.note
     if report is None and wanted is Wanted.AUTO:
         return mine.note
+    if wanted is Wanted.BLOCKED:
+        return messages.because("rc571", group=group)
     return None
 
 

@@ -49,6 +49,7 @@ class History:
         served: by group, the newest epoch that was activated, and by whom in which boot.
         unstopped: resources (group, resource, server) whose stop failed, and in which boot.
         claimed: by (server, group), the cohort that the claim had to ask.
+        journaled: by (server, group), the newest epoch that its journal ever held.
         answered: the requests that have been answered.
 
     """
@@ -57,6 +58,7 @@ class History:
     served: dict[str, tuple[int, str, int]] = attrs.field(factory=dict)
     unstopped: dict[tuple[str, str, str], int] = attrs.field(factory=dict)
     claimed: dict[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
+    journaled: dict[tuple[str, str], int] = attrs.field(factory=dict)
     answered: set[str] = attrs.field(factory=set)
 
 
@@ -131,6 +133,7 @@ def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
     """Whoever begins to hold a group has the word of, or proof about, each other in the cohort."""
     name, history = moment.machine.name, cluster.history
     for group, record in _changed(moment):
+        history.journaled[name, group] = max(history.journaled.get((name, group), 0), record.epoch)
         old = _before(moment, record)
         if record.owner == name and record.epoch > old.epoch:
             history.claimed[name, group] = old.cohort
@@ -156,7 +159,7 @@ def _came(moment: Moment) -> tuple[Record, ...]:
 
 def _covered(cluster: Cluster, record: Record, other: str) -> bool:
     machine = cluster.machines[other]
-    if machine.kept.records and machine.kept.records[record.group].epoch >= record.epoch:
+    if cluster.history.journaled.get((other, record.group), 0) >= record.epoch:
         return True
     for evidence in record.evidence:
         if evidence.server == other:
