@@ -19,15 +19,15 @@ from clpcore.model.actions import Answer
 from clpcore.model.config import ClusterConfig
 from clpcore.model.requests import Op
 from clpcore.runtime import attempts, clock
-from clpcore.runtime.control import Control, Document, refusal
 from clpcore.runtime.deeds import End
-from clpcore.runtime.desk import Desk
-from clpcore.runtime.ledger import Ledger
 from clpcore.runtime.member import Member, Setup
-from clpcore.runtime.store import Store
+from clpcore.runtime.operators.control import Control, Document, refusal
+from clpcore.runtime.operators.desk import Desk
+from clpcore.runtime.operators.verbs import Verbs
+from clpcore.runtime.operators.watching import MakeStatus, Status
+from clpcore.runtime.store.ledger import Ledger
+from clpcore.runtime.store.writer import Store
 from clpcore.runtime.troubles import Troubles
-from clpcore.runtime.verbs import Verbs
-from clpcore.runtime.watching import MakeStatus, Status
 
 logger = logging.getLogger(__name__)
 

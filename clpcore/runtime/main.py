@@ -13,7 +13,7 @@ import os
 from clpcore.runtime.loading import Loading
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.places import whereabouts
-from clpcore.runtime.template import Template
+from clpcore.runtime.workers.template import Template
 
 
 def main() -> int:

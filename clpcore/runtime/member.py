@@ -19,18 +19,18 @@ from clpcore.model.requests import Op, Request
 from clpcore.model.state import ClusterState, Decision
 from clpcore.runtime import clock
 from clpcore.runtime.deeds import Deeds, Drivers, End, Helpers
-from clpcore.runtime.gate import Gate
-from clpcore.runtime.kept import Watch
-from clpcore.runtime.ledger import Begun, Ledger
-from clpcore.runtime.network import Network
+from clpcore.runtime.driving.kept import Watch
+from clpcore.runtime.links.network import Network
+from clpcore.runtime.links.sessions import Credentials
 from clpcore.runtime.notify import Notify
+from clpcore.runtime.operators.watching import MakeStatus
 from clpcore.runtime.places import Whereabouts
 from clpcore.runtime.power import Power
 from clpcore.runtime.pulse import Pulse
-from clpcore.runtime.sessions import Credentials
+from clpcore.runtime.store.gate import Gate
+from clpcore.runtime.store.ledger import Begun, Ledger
 from clpcore.runtime.troubles import Troubles
 from clpcore.runtime.turns import Core, Turns
-from clpcore.runtime.watching import MakeStatus
 from clpcore.wire import keys
 from clpcore.wire.hello import Identity
 

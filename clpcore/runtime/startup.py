@@ -11,16 +11,17 @@ from typing import Final
 
 from clpcore import decide
 from clpcore.model.config import ClusterConfig
-from clpcore.runtime import accounts, power, priority
+from clpcore.runtime import power, priority
 from clpcore.runtime.agent import Agent, Documents
-from clpcore.runtime.database import NewerStoreError
 from clpcore.runtime.deeds import End
 from clpcore.runtime.loading import Loaded, Loading, LoadingError
 from clpcore.runtime.member import Setup
 from clpcore.runtime.notify import Notify
+from clpcore.runtime.operators import accounts
 from clpcore.runtime.places import Whereabouts
-from clpcore.runtime.template import Template
-from clpcore.runtime.workers import Workers
+from clpcore.runtime.store.database import NewerStoreError
+from clpcore.runtime.workers.calls import Workers
+from clpcore.runtime.workers.template import Template
 from clpcore.wire import keys
 
 EX_CONFIG: Final = 78  # of sysexits.h: the service manager need not try again

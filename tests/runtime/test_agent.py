@@ -29,14 +29,14 @@ from clpcore.model.reasons import Because
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Event, Phase, Role, Verdict
 from clpcore.runtime import agent as agent_module
-from clpcore.runtime import processes
 from clpcore.runtime.agent import Agent, Documents
-from clpcore.runtime.database import Database
 from clpcore.runtime.deeds import End
+from clpcore.runtime.driving import processes
 from clpcore.runtime.member import Setup
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.places import Root, Whereabouts
 from clpcore.runtime.power import NoPower
+from clpcore.runtime.store.database import Database
 from clpcore.wire import keys
 
 P = ParamSpec("P")

@@ -9,7 +9,7 @@ import pytest
 from clpcore import messages
 from clpcore.model.reasons import Because
 from clpcore.runtime import clock
-from clpcore.runtime.complaints import Complaints
+from clpcore.runtime.links.complaints import Complaints
 from clpcore.runtime.troubles import Troubles
 
 FAILS = messages.because("pm504", what="UDP 10.0.0.1:29002", reason="in use")

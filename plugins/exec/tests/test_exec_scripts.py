@@ -16,10 +16,10 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.runtime import kept, output, processes
-from clpcore.runtime.limits import Limits
+from clpcore.runtime.driving import kept, output, processes
+from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
-from clpcore.runtime.ports import Folders, LocalPorts
+from clpcore.runtime.workers.limits import Limits
 from clpcore_exec.monitor import Config as WatchConfig
 from clpcore_exec.monitor import Pidw
 from clpcore_exec.resource import SPEC, Config, Exec

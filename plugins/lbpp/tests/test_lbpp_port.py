@@ -17,10 +17,10 @@ import attrs
 import pytest
 
 from clpcore import api, config, host
-from clpcore.runtime import kept, processes
-from clpcore.runtime.limits import Limits
+from clpcore.runtime.driving import kept, processes
+from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
-from clpcore.runtime.ports import Folders, LocalPorts
+from clpcore.runtime.workers.limits import Limits
 from clpcore_lbpp import monitor, resource, table
 from clpcore_lbpp.monitor import Lbppw
 from clpcore_lbpp.resource import Config, Lbpp
@@ -180,7 +180,7 @@ def test_a_process_that_does_not_answer_is_broken_and_replaced(
     monkeypatch.setattr(resource, "_ANSWER", 200)
     monkeypatch.setattr(monitor, "_ANSWER", 200)
     monkeypatch.setattr(resource, "_GRACE", 200)
-    monkeypatch.setattr("clpcore.runtime.tcp._BACKLOG", 1)
+    monkeypatch.setattr("clpcore.runtime.driving.tcp._BACKLOG", 1)
     site.activate()
     first = site.process()
     os.kill(first.pid, signal.SIGSTOP)

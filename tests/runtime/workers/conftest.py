@@ -18,9 +18,9 @@ from clpcore import api
 from clpcore.model.actions import Activate, Driven, Observe, Probe
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.inputs import Outcome
-from clpcore.runtime import processes
-from clpcore.runtime.template import Template
-from clpcore.runtime.workers import Workers
+from clpcore.runtime.driving import processes
+from clpcore.runtime.workers.calls import Workers
+from clpcore.runtime.workers.template import Template
 
 _FAULTY: Final = Path(__file__).parent / "faulty"
 _OWNERS: Final = {

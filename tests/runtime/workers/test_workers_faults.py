@@ -16,9 +16,9 @@ from clpcore import api
 from clpcore.model.actions import Activate, Driven, Observe, Probe
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
-from clpcore.runtime import pool
-from clpcore.runtime.template import Template
-from clpcore.runtime.workers import Workers
+from clpcore.runtime.workers import pool
+from clpcore.runtime.workers.calls import Workers
+from clpcore.runtime.workers.template import Template
 
 
 class Cluster(Protocol):

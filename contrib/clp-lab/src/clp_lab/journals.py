@@ -26,7 +26,7 @@ class Journal:
         return self._told
 
     def _read(self) -> None:
-        from clpcore.runtime import journal  # noqa: PLC0415 - the lab itself needs no core
+        from clpcore.runtime.store import journal  # noqa: PLC0415 - the lab itself needs no core
 
         store = self._server.root / "var/lib/clpcore/store.db"
         file = store.stat().st_ino

@@ -1,0 +1,1 @@
+"""What a call of a driver does to this machine: programs, kept processes, ports."""

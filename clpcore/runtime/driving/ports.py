@@ -1,0 +1,303 @@
+"""The real ``Ports``: what one call of a driver does to this machine, and the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from clpcore import api
+from clpcore.runtime import clock, files
+from clpcore.runtime.driving import kept, output, processes, tcp
+from clpcore.runtime.driving.launch import NotLaunched, Program, launch
+from clpcore.runtime.places import Root
+from clpcore.runtime.workers.limits import Limits
+
+logger = logging.getLogger(__name__)
+
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HANDED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")  # nothing else of our environment
+_NOT_EXECUTABLE: Final = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP}
+
+
+@attrs.frozen(kw_only=True)
+class Folders:
+    """Where the files of one call are: those for the driver, and the runtime's own."""
+
+    places: api.Places
+    kept: Path
+    commands: Path  # a file for each running command, named PID.STARTED
+
+    @classmethod
+    def of(cls, root: Root, call: api.Call) -> Folders:
+        """Give the folders of a call: the resource's, or its own for a monitor without target."""
+        about = f"{call.group}/{call.resource}" if call.resource else f"monitor/{call.monitor}"
+        return cls(
+            places=api.Places(
+                scripts=str(root.scripts / about),
+                run=str(root.run / "resources" / about),
+                log=str(root.logs / about),
+            ),
+            kept=kept.folder(root.run, call.group, call.resource or call.monitor),
+            commands=root.run / "commands" / about / (call.monitor or "resource"),
+        )
+
+
+@attrs.frozen
+class _Command:
+    """A running command: the leader of a session of its own."""
+
+    pid: int
+    started: int
+
+    def __str__(self) -> str:
+        return f"{self.pid}.{self.started}"
+
+    @classmethod
+    def parse(cls, name: str) -> _Command | None:
+        """Give the command of a file's name, None for a file that is no command's."""
+        pid, _, started = name.partition(".")
+        return cls(int(pid), int(started)) if pid.isdecimal() and started.isdecimal() else None
+
+
+class LocalPorts:
+    """The ports of one call.
+
+    When the call is over, every port refuses: a driver that swallows its cancellation can do no
+    more through them.
+    """
+
+    def __init__(self, call: api.Call, folders: Folders, limits: Limits) -> None:
+        self._about = call.monitor or f"{call.group}/{call.resource}"
+        self._folders = folders
+        self._limits = limits
+        self._running: set[_Command] = set()
+        self._over = False
+
+    async def sweep(self) -> None:
+        """End the commands that an earlier call left running: its worker or the agent died.
+
+        Raises:
+            Failed: one of them cannot be ended.
+
+        """
+        folder = self._folders.commands
+        found = [_Command.parse(path.name) for path in folder.iterdir()] if folder.exists() else []
+        for command in filter(None, found):
+            logger.warning("%s: ends what an earlier call left: %s", self._about, command)
+            if not await processes.end_session(command.pid, command.started, grace=0):
+                raise api.Failed(f"process {command.pid} of an earlier call cannot be killed")
+            self._strike(command)
+
+    def revoke(self) -> None:
+        """Refuse everything from now on: the call is over."""
+        self._over = True
+
+    async def close(self) -> None:
+        """End the running commands of the call, which is over."""
+        self.revoke()
+        for command in tuple(self._running):
+            await processes.end_session(command.pid, command.started, grace=0)
+
+    def _check(self) -> None:
+        if self._over:
+            raise api.Failed("this call is over: its deadline has passed")
+
+    # -- the machine: time, files, words, network
+
+    @property
+    def places(self) -> api.Places:
+        return self._folders.places
+
+    def now(self) -> int:
+        return clock.now()
+
+    async def sleep(self, ms: int) -> None:
+        self._check()
+        await asyncio.sleep(ms / 1_000)
+
+    def read(self, path: str) -> str | None:
+        self._check()
+        return files.read(Path(path))
+
+    def write(self, path: str, text: str) -> None:
+        self._check()
+        files.write(Path(path), text)
+
+    def remove(self, path: str) -> None:
+        self._check()
+        files.remove(Path(path))
+
+    def tell(self, text: str) -> None:
+        logger.info("%s: %s", self._about, text)
+
+    async def connect(self, host: str, port: int, *, timeout: int) -> api.Reach:  # noqa: ASYNC109
+        self._check()
+        return await tcp.connect(host, port, timeout)
+
+    def listen(self, host: str, port: int) -> int:
+        self._check()
+        return tcp.listen(host, port)
+
+    # -- commands, which die with the call
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: int | None = None,  # noqa: ASYNC109 - milliseconds
+        log: str | None = None,
+    ) -> api.Completed:
+        """Run a command; what it leaves in the background when it ends lives on.
+
+        This is how scripts start daemons. With *log* they can go on writing to it; without one
+        they get SIGPIPE.
+        """
+        self._check()
+        with contextlib.closing(output.to(log)) as out:
+            command = await self._start(self._program(argv, env, out.fd))
+            try:
+                async with asyncio.timeout(None if timeout is None else timeout / 1_000):
+                    await processes.end_of(command.pid)
+            except TimeoutError:
+                raise api.Failed(
+                    f"{argv[0]} was killed: it had not ended after {(timeout or 0) / 1_000:g} s"
+                ) from None
+            finally:
+                returncode = await self._reap(command)
+            return api.Completed(returncode, out.text())
+
+    async def _start(self, program: Program) -> _Command:
+        try:
+            return _Command(*await _launch(program, self._note))
+        except BaseException:
+            for command in tuple(self._running):
+                if not processes.is_alive(command.pid, command.started):
+                    self._strike(command)
+            raise
+
+    def _note(self, pid: int, started: int) -> None:
+        self._check()
+        command = _Command(pid, started)
+        files.write(self._folders.commands / str(command), "")
+        self._running.add(command)
+
+    async def _reap(self, command: _Command) -> int:
+        """Kill the command's session unless the command has ended by itself; give its exit code."""
+        if processes.is_alive(command.pid, command.started):
+            await processes.end_session(command.pid, command.started, grace=0)
+        returncode = processes.reap(command.pid)
+        if returncode is None:
+            raise api.Failed(f"process {command.pid} cannot be killed")
+        self._strike(command)
+        return returncode
+
+    def _strike(self, command: _Command) -> None:
+        self._running.discard(command)
+        files.remove(self._folders.commands / str(command))
+
+    def _program(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
+        out: int,
+        inherit: Sequence[int] = (),
+    ) -> Program:
+        base = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+        environment = {"PATH": _PATH} | base | dict(env or {})
+        path = shutil.which(argv[0], path=environment["PATH"])
+        if path is None:
+            what = "is not executable" if Path(argv[0]).exists() else "does not exist"
+            raise api.NotInstalled(f"{argv[0]} {what} on this server")
+        return Program(
+            path=path,
+            argv=argv,
+            env=environment,
+            output=out,
+            inherit=inherit,
+            limits=self._limits,
+        )
+
+    # -- kept processes, which outlive call, worker and agent
+
+    async def keep(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        log: str | None = None,
+        inherit: Sequence[int] = (),
+    ) -> api.Process:
+        if (alive := await self.kept(name)) is not None:
+            return alive
+        await self.end(name, grace=0)  # what the dead one may have left in its session
+        folder = self._folders.kept
+
+        def record(pid: int, started: int) -> None:
+            self._check()
+            kept.write(folder, kept.Identity(api.Process(name, pid, started), log))
+
+        with _opened(log) as out:
+            try:
+                program = self._program(argv, env, out, inherit)
+                pid, started = await _launch(program, record, detach=True)
+            except api.DriverError:
+                kept.forget(folder, name)
+                raise
+        return api.Process(name, pid, started)
+
+    async def kept(self, name: str) -> api.Process | None:
+        """Give the process if it is alive; a look that keeps its log short, too."""
+        self._check()
+        identity = kept.read(self._folders.kept, name)
+        if identity is None or not identity.alive:
+            return None
+        if identity.log is not None:
+            output.rotate(Path(identity.log))
+        return identity.process
+
+    async def end(self, name: str, *, grace: int) -> None:
+        self._check()
+        identity = kept.read(self._folders.kept, name)
+        if identity is None:
+            return
+        process = identity.process
+        if not await processes.end_session(process.pid, process.started, grace=grace):
+            raise api.Failed(
+                f"the session of {name} (pid {process.pid}) cannot be killed: a process in it is"
+                " probably stuck in the kernel (state D); look at its disks and file systems"
+            )
+        kept.forget(self._folders.kept, name)
+
+
+async def _launch(
+    program: Program, record: Callable[[int, int], None], *, detach: bool = False
+) -> tuple[int, int]:
+    try:
+        return await launch(program, record, detach=detach)
+    except NotLaunched as error:
+        text = f"{program.path} cannot be executed on this server: {error}"
+        if error.errno in _NOT_EXECUTABLE:
+            raise api.NotInstalled(text) from error
+        raise api.Failed(text) from error
+
+
+@contextlib.contextmanager
+def _opened(log: str | None) -> Iterator[int]:
+    if log is not None:
+        output.rotate(Path(log))
+    fd = os.open(os.devnull, os.O_WRONLY) if log is None else output.open_log(Path(log))
+    try:
+        yield fd
+    finally:
+        os.close(fd)

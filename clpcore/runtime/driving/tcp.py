@@ -1,0 +1,99 @@
+"""TCP ports of this machine: open one, try one, and who has one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from clpcore import api
+from clpcore.runtime.driving import processes
+
+_BACKLOG: Final = 1_024
+_LISTENING: Final = "0A"  # TCP_LISTEN in the kernel's table
+_COMMAND: Final = 80  # characters of a command line that are shown
+
+
+async def connect(host: str, port: int, timeout: int) -> api.Reach:  # noqa: ASYNC109 - ms
+    """Try a connection and close it; *timeout* in milliseconds."""
+    try:
+        async with asyncio.timeout(timeout / 1_000):
+            _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return api.Reach.REFUSED
+    except OSError:  # unreachable is an unknown, too: the network may be down
+        return api.Reach.SILENT
+    ours, theirs = (writer.get_extra_info(name) for name in ("sockname", "peername"))
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    # A port that nobody listens on may be chosen for our own end, which then meets itself.
+    return api.Reach.REFUSED if ours == theirs else api.Reach.ANSWERED
+
+
+def listen(host: str, port: int) -> int:
+    """Give the descriptor of a listening socket; *host* "" means every address.
+
+    Raises:
+        Failed: the port or the address cannot be had; says why, and who has it.
+
+    """
+    both = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
+    except OSError as error:
+        raise api.Failed(_why_not(host, port, error)) from error
+    return listening.detach()
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    where = f"port {port} of {host}" if host else f"port {port}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{where} is already in use by {owners(port)}; stop it or choose another port"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this server"
+        case errno.EACCES:
+            return f"{where} may not be opened: ports below 1024 need root"
+        case _:
+            return f"{where} cannot be opened: {error.strerror}"
+
+
+def owners(port: int) -> str:
+    """Name the processes that listen on *port*, for a sentence."""
+    sockets = set(_sockets(port))
+    pids = processes.pids() if sockets else []
+    found = [_name(pid) for pid in pids if not sockets.isdisjoint(_open_files(pid))]
+    return ", ".join(found) or "a process that cannot be seen from here"
+
+
+def _sockets(port: int) -> Iterator[str]:
+    """Give the listening sockets of the port as links in /proc/PID/fd show them."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    yield f"socket:[{fields[9]}]"
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    with contextlib.suppress(OSError):  # it has ended, or is not ours to see
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield str(link.readlink())
+
+
+def _name(pid: int) -> str:
+    command = ""
+    with contextlib.suppress(OSError):
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = raw.replace(b"\0", b" ").decode(errors="replace").strip()[:_COMMAND]
+    return f"pid {pid} ({command})" if command else f"pid {pid}"

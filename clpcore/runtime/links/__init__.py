@@ -1,0 +1,1 @@
+"""What this server says to the others and hears from them: heartbeats and letters, sealed."""

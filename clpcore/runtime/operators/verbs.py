@@ -1,0 +1,153 @@
+"""What can be asked over the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from clpcore import messages
+from clpcore.model.actions import Answer
+from clpcore.model.requests import Op
+from clpcore.runtime.operators import accounts
+from clpcore.runtime.operators.control import Client, Document, refusal
+from clpcore.runtime.operators.desk import Desk
+from clpcore.runtime.operators.watching import Followers, MakeStatus, Watchers, status_line
+from clpcore.runtime.store import journal
+from clpcore.wire import values
+
+_KINDS: Final = frozenset({"because", "input", "action", "state"})
+_MOST_LINES: Final = 100_000
+_LINES: Final = 30
+_HISTORY: Final = 10  # sentences that "why" gives
+_LONGEST_WAIT: Final = 3_600_000  # ms
+_SETTLE: Final = 0.2  # seconds that a reader waits for lines on their way to the disk
+
+
+class Agent(Protocol):
+    """What the verbs need of the agent."""
+
+    @property
+    def refusal(self) -> Document | None:
+        """Give why nothing can be answered yet, if so."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Callable[[], Document]]:
+        """Give what makes the documents of the verbs that only tell."""
+        ...
+
+    def present(self) -> MakeStatus:
+        """Give what makes the status document of this moment."""
+        ...
+
+    async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
+        """Let the core decide; give its answer, or the request's id if none came within *wait*."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until every line of the journal written so far can be read."""
+        ...
+
+
+class Verbs:
+    """Serves the requests of clients."""
+
+    def __init__(self, agent: Agent, desk: Desk, store: Path, server: str) -> None:
+        """Serve for *agent* on *server*; its journal is in *store*."""
+        self.watchers = Watchers(desk, agent.present)
+        self.followers = Followers(desk, store, server)
+        self._agent = agent
+        self._desk = desk
+        self._store = store
+        self._server = server
+        self._verbs = {
+            "status": self._status,
+            "watch": self._watch,
+            "why": self._why,
+            "log": self._log,
+            "ask": self._ask,
+        }
+
+    async def serve(self, request: dict[str, Any], client: Client) -> None:
+        """Answer one request."""
+        verb = request.get("do")
+        facts = self._agent.facts
+        if isinstance(verb, str) and verb in facts:
+            client.reply({"ok": True, verb: facts[verb]()})
+        elif not isinstance(verb, str) or verb not in self._verbs:
+            known = ", ".join([*self._verbs, *facts])
+            client.reply(refusal(f"unknown verb {verb!r:.80}", f"known are {known}"))
+        elif (refused := self._agent.refusal) is not None:
+            client.reply(refused)
+        else:
+            await self._verbs[verb](request, client)
+
+    async def _status(self, _request: dict[str, Any], client: Client) -> None:
+        make = self._agent.present()
+        client.write(await self._desk.do(lambda: status_line(make())))
+
+    async def _watch(self, _request: dict[str, Any], client: Client) -> None:
+        client.streams = True
+        await self.watchers.watch(client)
+
+    async def _why(self, request: dict[str, Any], client: Client) -> None:
+        about = request.get("about")
+        if not isinstance(about, str):
+            client.reply(refusal("why needs a name", '{"do": "why", "about": "failover1"}'))
+            return
+        await self._settle()
+        try:
+            lines = await self._desk.do(journal.lines_about, self._store, about, count=_HISTORY)
+        except sqlite3.Error as error:
+            client.reply(self._unreadable(error))
+            return
+        rows = [journal.shown(line, self._server) for line in lines]
+        client.reply({"ok": True, "about": about, "because": rows})
+
+    async def _log(self, request: dict[str, Any], client: Client) -> None:
+        count, onward = request.get("lines", _LINES), request.get("follow", False)
+        kinds = request.get("kinds", ["because"])
+        if type(count) is not int or not 0 <= count <= _MOST_LINES:
+            client.reply(refusal(f"lines must be 0 to {_MOST_LINES}, not {count!r:.80}"))
+            return
+        if not isinstance(kinds, list) or not _KINDS.issuperset(map(str, kinds)):
+            client.reply(refusal(f"kinds are {', '.join(sorted(_KINDS))}, not {kinds!r:.80}"))
+            return
+        client.streams = bool(onward)
+        await self._settle()
+        try:
+            await self.followers.follow(client, frozenset(kinds), count, onward=bool(onward))
+        except sqlite3.Error as error:
+            client.reply(self._unreadable(error))
+            return
+        client.reply({"ok": True, "end": True})
+
+    async def _ask(self, request: dict[str, Any], client: Client) -> None:
+        wait = request.get("wait", 0)
+        if type(wait) is not int or not 0 <= wait <= _LONGEST_WAIT:
+            client.reply(refusal(f"wait must be 0 to {_LONGEST_WAIT} ms, not {wait!r:.80}"))
+            return
+        try:
+            op = values.from_json(json.dumps(request.get("op")), Op)
+        except values.Unreadable as unreadable:
+            client.reply(refusal(f"no such operation: {unreadable}"))
+            return
+        by = await self._desk.do(accounts.user_name, client.uid)
+        answer = await self._agent.ask(op, by, wait)
+        if isinstance(answer, Answer):
+            because = [messages.plain(each) for each in answer.because]
+            client.reply({"ok": answer.ok, "because": because, "request": answer.request})
+        else:
+            text = f"not ended within {wait} ms; it goes on"
+            client.reply({**refusal(text), "pending": True, "because": [], "request": answer})
+
+    async def _settle(self) -> None:
+        """Let the newest lines arrive; a full disk must not hide the older ones."""
+        await asyncio.wait([asyncio.ensure_future(self._agent.settled())], timeout=_SETTLE)
+
+    def _unreadable(self, error: sqlite3.Error) -> Document:
+        return refusal(f"the journal in {self._store} cannot be read: {error}", "check the disk")

@@ -1,0 +1,1 @@
+"""What survives: the store, its rows, the journal, and what waits until it is durable."""

@@ -1,0 +1,209 @@
+"""Calls of drivers: every one gets an outcome, soon after its deadline, whatever the driver does.
+
+A call that died with its worker is no unknown yet (design.md 5): if its deadline has not passed it
+may be innocent, and is made once more in a worker of its own. What was to change a resource and
+gave no answer even so is asked by a probe, and only a probe without an answer makes an unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import attrs
+
+from clpcore import api
+from clpcore.model.actions import Activate, Deactivate, Driven, Observe, Probe
+from clpcore.model.config import ClusterConfig
+from clpcore.model.inputs import Outcome
+from clpcore.model.states import Verdict
+from clpcore.runtime import clock
+from clpcore.runtime.workers.attached import Lost
+from clpcore.runtime.workers.exchange import Ask, Do, Said
+from clpcore.runtime.workers.pool import CannotServe, Pool
+from clpcore.runtime.workers.template import Template
+
+logger = logging.getLogger(__name__)
+
+OwnerOf: TypeAlias = Callable[[api.Kind, str], str | None]
+OnKept: TypeAlias = Callable[[str, str, tuple[api.Process, ...]], None]
+
+_DO: Final[dict[type[Driven], Do]] = {
+    Probe: Do.PROBE,
+    Activate: Do.ACTIVATE,
+    Deactivate: Do.DEACTIVATE,
+    Observe: Do.OBSERVE,
+}
+_GOAL: Final = {Do.ACTIVATE: api.Presence.ACTIVE, Do.DEACTIVATE: api.Presence.INACTIVE}
+
+
+_UNKNOWN: Final = api.Presence.UNKNOWN
+
+
+@attrs.frozen
+class _Job:
+    """A call to make, who drives it, and how long a probe of its resource may take."""
+
+    ask: Ask
+    plugin: str
+    probe_timeout: int
+
+
+class _NoSuch(Exception):
+    """What the call is about is not there; says what."""
+
+
+class Workers:
+    """All workers of this server."""
+
+    def __init__(self, template: Template, root: Path, owner_of: OwnerOf) -> None:
+        """Take the template that forks workers.
+
+        Args:
+            template: started before there were threads.
+            root: CLP_ROOT.
+            owner_of: gives the plugin that drives a kind and type, or None.
+
+        """
+        self._template = template
+        self._root = root
+        self._owner_of = owner_of
+        self._pools: dict[str, Pool] = {}
+        self._ids = itertools.count(1)
+        self._on_kept: OnKept | None = None
+
+    def on_kept(self, callback: OnKept) -> None:
+        """Let *callback* hear of every resource's living kept processes, as answers tell them."""
+        self._on_kept = callback
+
+    async def call(self, action: Driven, config: ClusterConfig) -> Outcome:
+        """Make the call; never raises.
+
+        The outcome comes at most about 1.5 s after ``action.timeout``; for an activation or
+        deactivation that gave no answer, a probe with its own timeout comes after that.
+        """
+        do = _DO[type(action)]
+        try:
+            job = self._job(do, action, config)
+            return await self._outcome(job)
+        except _NoSuch as error:
+            return _without(do, Verdict.MISCONFIGURED, str(error))
+        except CannotServe as error:
+            return _without(do, Verdict.FAILED, str(error))
+        except Exception as error:  # our own bug must not become the agent's end
+            logger.exception("call of %s", action)
+            return _without(do, Verdict.STALLED, f"bug in clpcore: {error!r}")
+
+    async def close(self) -> None:
+        """End all workers and the template; kept processes live on."""
+        await self.end_workers()
+        await self._template.close()
+
+    async def end_workers(self) -> None:
+        """End all workers; the next call gets new ones."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        self._pools.clear()
+
+    # -- what to ask, and whom
+
+    def _job(self, do: Do, action: Driven, config: ClusterConfig) -> _Job:
+        """Make the call's message out of the configuration.
+
+        Raises:
+            _NoSuch: the configuration does not have it, or no plugin drives its type.
+
+        """
+        call = action.call
+        group = config.group_by_name.get(call.group)
+        resource = group.by_name.get(call.resource) if group else None
+        monitor = config.monitor_by_name.get(call.monitor) if do is Do.OBSERVE else None
+        driven = monitor if do is Do.OBSERVE else resource
+        if driven is None:
+            about = f"monitor {call.monitor}" if do is Do.OBSERVE else f"resource {call.resource}"
+            raise _NoSuch(f"the configuration has no {about}")
+        plugin = self._owner_of(do.kind, driven.type)
+        if plugin is None:
+            raise _NoSuch(f"no plugin on this server drives {do.kind.value} type {driven.type}")
+        homes = config.homes.get(call.group, ())
+        ask = Ask(
+            id=next(self._ids),
+            do=do,
+            type=driven.type,
+            call=attrs.evolve(
+                call,
+                deadline=clock.now() + action.timeout,
+                priority=homes.index(call.server) + 1 if call.server in homes else 0,
+            ),
+            settings=json.dumps(driven.settings_for(call.server)),
+        )
+        return _Job(ask, plugin, resource.probe_timeout if resource else 0)
+
+    def _pool(self, plugin: str) -> Pool:
+        if plugin not in self._pools:
+            self._pools[plugin] = Pool(plugin, self._template, self._root)
+        return self._pools[plugin]
+
+    # -- asking, asking again, asking what became of it
+
+    async def _outcome(self, job: _Job) -> Outcome:
+        pool, do = self._pool(job.plugin), job.ask.do
+        said = await pool.ask(job.ask)
+        if _is_innocent(said):
+            said = await pool.ask_alone(attrs.evolve(job.ask, id=next(self._ids)))
+        if isinstance(said, Said):
+            self._tell_kept(said, job.ask)
+            if said.outcome.verdict is not Verdict.STALLED:
+                return said.outcome
+            why, late = said.outcome.detail, True
+        else:
+            why, late = f"the worker of plugin {job.plugin} {said.why}", said.late
+        if do.changes:
+            return await self._what_became(job, why)
+        return _without(do, Verdict.STALLED if late else Verdict.FAILED, why)
+
+    async def _what_became(self, job: _Job, why: str) -> Outcome:
+        """Ask by a probe what an activation or deactivation without an answer has come to."""
+        call = attrs.evolve(job.ask.call, deadline=clock.now() + job.probe_timeout)
+        probe = attrs.evolve(job.ask, id=next(self._ids), do=Do.PROBE, call=call)
+        try:
+            said = await self._pool(job.plugin).ask_alone(probe)
+        except CannotServe as error:
+            said = Lost(str(error), late=False)
+        presence = _UNKNOWN
+        if isinstance(said, Said):
+            self._tell_kept(said, probe)
+            presence = said.outcome.presence or _UNKNOWN
+        if presence is _UNKNOWN:
+            return Outcome(
+                verdict=Verdict.STALLED,
+                detail=f"{why}; a probe could not tell what became of it",
+                presence=presence,
+            )
+        reached = presence is _GOAL[job.ask.do]
+        return Outcome(
+            verdict=Verdict.OK if reached else Verdict.FAILED,
+            detail=f"{why}; a probe then found it {presence.value}",
+            presence=presence,
+        )
+
+    def _tell_kept(self, said: Said, ask: Ask) -> None:
+        if self._on_kept is not None and ask.do is not Do.OBSERVE:
+            self._on_kept(ask.call.group, ask.call.resource, said.kept)
+
+
+def _is_innocent(said: Said | Lost) -> bool:
+    """Tell whether the call may have suffered from another one in its worker."""
+    if isinstance(said, Lost):
+        return not said.late
+    return said.exhausted and said.outcome.verdict is Verdict.FAILED
+
+
+def _without(do: Do, verdict: Verdict, detail: str) -> Outcome:
+    """Give the outcome of a call that says nothing of its resource."""
+    presence = _UNKNOWN if do is Do.PROBE else None
+    return Outcome(verdict=verdict, detail=detail, presence=presence)
