@@ -14,6 +14,7 @@ from clpcore.api.errors import Failed as Failed
 from clpcore.api.errors import Misconfigured as Misconfigured
 from clpcore.api.errors import NotInstalled as NotInstalled
 from clpcore.api.ports import Completed as Completed
+from clpcore.api.ports import HttpAnswer as HttpAnswer
 from clpcore.api.ports import Places as Places
 from clpcore.api.ports import Ports as Ports
 from clpcore.api.ports import Process as Process

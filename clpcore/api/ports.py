@@ -1,16 +1,17 @@
 """The only road from a driver to the outside world, so that tests can script that world.
 
-Libraries with their own transport (a cloud SDK) are fine too; their deadlines are the driver's
-business, ``Call.deadline`` tells them.
+Libraries with their own transport (a cloud SDK, netlink) are fine too, through ``outside``.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import attrs
+
+_T = TypeVar("_T")
 
 
 @attrs.frozen
@@ -40,6 +41,15 @@ class Places:
     scripts: str
     run: str
     log: str
+
+
+@attrs.frozen(kw_only=True)
+class HttpAnswer:
+    """What a web server said; *headers* by lower-case name, *body* cut at 1 MiB."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
 
 
 class Reach(enum.Enum):
@@ -124,6 +134,42 @@ class Ports(Protocol):
 
     async def connect(self, host: str, port: int, *, timeout: int) -> Reach:  # noqa: ASYNC109
         """Try a TCP connection and close it; *timeout* in milliseconds."""
+        ...
+
+    async def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: int,  # noqa: ASYNC109 - milliseconds, enforced by the core
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        ca_file: str = "",
+        proxy: str = "",
+    ) -> HttpAnswer:
+        """Ask a web server; redirections are not followed, the environment's proxies not used.
+
+        Args:
+            method: GET, HEAD, POST, ...
+            url: http or https.
+            timeout: milliseconds for all of it.
+            headers: added to the usual ones.
+            body: of the request.
+            ca_file: a PEM file of the authorities to trust; empty: the system's.
+            proxy: the URL of a proxy; empty: none.
+
+        Raises:
+            Failed: no answer: the text says whether it was refused, silent, or not trusted.
+
+        """
+        ...
+
+    async def outside(self, function: Callable[..., _T], *args: object) -> _T:
+        """Call *function* of a library that blocks, in a thread, as one call of the outside world.
+
+        What it raises comes through. A call that is over (its deadline has passed) forgets the
+        thread, and the worker is replaced when that thread has not ended.
+        """
         ...
 
     def listen(self, host: str, port: int) -> int:

@@ -60,13 +60,13 @@ class Drivers:
 
 
 async def perform(ask: Ask, drivers: Drivers, ports: LocalPorts) -> tuple[Outcome, bool]:
-    """Call the driver; give the outcome, and whether the driver runs on against its deadline."""
+    """Call the driver; give the outcome, and whether code of it runs on although it is over."""
     task = asyncio.ensure_future(_guarded(ask, drivers, ports))
     left = max(0, ask.call.deadline - clock.now()) / 1_000
     done, _ = await asyncio.wait({task}, timeout=left)
     if done:
         await ports.close()
-        return task.result(), False
+        return task.result(), ports.abandoned
     ports.revoke()
     task.cancel()
     closing = asyncio.ensure_future(ports.close())
@@ -75,7 +75,7 @@ async def perform(ask: Ask, drivers: Drivers, ports: LocalPorts) -> tuple[Outcom
     if not task.done():
         logger.error("%s %s swallows its cancellation and runs on", ask.type, ask.do.value)
         return Outcome(verdict=Verdict.STALLED, detail=f"{detail}, nor when cancelled"), True
-    return Outcome(verdict=Verdict.STALLED, detail=detail), False
+    return Outcome(verdict=Verdict.STALLED, detail=detail), ports.abandoned
 
 
 async def _guarded(ask: Ask, drivers: Drivers, ports: LocalPorts) -> Outcome:

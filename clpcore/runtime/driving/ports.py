@@ -10,19 +10,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
 from clpcore import api
 from clpcore.runtime import clock, files
-from clpcore.runtime.driving import kept, output, processes, tcp
+from clpcore.runtime.driving import kept, output, processes, tcp, web
 from clpcore.runtime.driving.launch import NotLaunched, Program, launch
+from clpcore.runtime.driving.threads import Threads
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers.limits import Limits
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HANDED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")  # nothing else of our environment
 _NOT_EXECUTABLE: Final = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP}
@@ -80,6 +82,7 @@ class LocalPorts:
         self._folders = folders
         self._limits = limits
         self._running: set[_Command] = set()
+        self._threads = Threads(self._about)
         self._over = False
 
     async def sweep(self) -> None:
@@ -106,6 +109,11 @@ class LocalPorts:
         self.revoke()
         for command in tuple(self._running):
             await processes.end_session(command.pid, command.started, grace=0)
+
+    @property
+    def abandoned(self) -> bool:
+        """Tell whether a library's function still runs, of which nobody waits for the end."""
+        return self._threads.busy
 
     def _check(self) -> None:
         if self._over:
@@ -146,6 +154,33 @@ class LocalPorts:
     def listen(self, host: str, port: int) -> int:
         self._check()
         return tcp.listen(host, port)
+
+    async def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: int,  # noqa: ASYNC109 - milliseconds
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        ca_file: str = "",
+        proxy: str = "",
+    ) -> api.HttpAnswer:
+        self._check()
+        asked = web.Question(
+            method=method,
+            url=url,
+            timeout=timeout,
+            headers=headers or {},
+            body=body,
+            ca_file=ca_file,
+            proxy=proxy,
+        )
+        return await web.ask(asked)
+
+    async def outside(self, function: Callable[..., _T], *args: object) -> _T:
+        self._check()
+        return await self._threads.call(function, *args)
 
     # -- commands, which die with the call
 

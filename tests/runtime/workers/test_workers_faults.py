@@ -206,6 +206,16 @@ def test_a_worker_whose_driver_runs_on_is_replaced(run: Run) -> None:
     run(test)
 
 
+def test_a_worker_with_a_library_that_hangs_is_replaced_after_the_call(run: Run) -> None:
+    async def test(cluster: Cluster) -> None:
+        first = await cluster.pid()
+        outcome = await cluster.call(Activate, activate="hang_outside", timeout=100)
+        assert outcome.detail.startswith("activate had not ended at its deadline")
+        assert await cluster.pid() != first
+
+    run(test)
+
+
 def test_a_plugin_that_crashes_when_loaded_is_left_alone_for_a_while(
     run: Run,
 ) -> None:

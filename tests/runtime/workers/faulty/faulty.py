@@ -101,6 +101,10 @@ async def nap(_ports: api.Ports) -> None:
     await asyncio.sleep(0.3)
 
 
+async def hang_outside(ports: api.Ports) -> None:
+    await ports.outside(time.sleep, 600)
+
+
 async def swallow(ports: api.Ports) -> None:
     while True:
         try:
@@ -188,6 +192,7 @@ VICES: dict[str, Vice] = {
     for vice in (
         block,
         doze,
+        hang_outside,
         nap,
         swallow,
         swallow_then_write,
