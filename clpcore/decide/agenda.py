@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clpcore.model.config import ClusterConfig, Group
 
-DUE_AT_ONCE = 64  # groups: a step shall be short, and timers can wait a moment
+AT_ONCE = 64  # groups: a step shall be short, and all else can wait a moment
 
 
 class Agenda:
@@ -21,6 +21,7 @@ class Agenda:
         self._now = now
         self._due = dict(due)
         self._stirred: set[str] = set()
+        self.looked_at: set[str] = set()  # in this turn
         self._sweeping = not due  # of a state that has just begun, or in which nothing moves
 
     def stir(self, group: str) -> None:
@@ -47,27 +48,28 @@ class Agenda:
         return self._due
 
     def restless(self) -> tuple[Group, ...]:
-        """Give the groups to look at now, in file order; what happens next stirs anew."""
-        if self._sweeping:
-            groups = self._config.groups
-            self._due.clear()
-        else:
-            groups = self._stirred_or_due()
+        """Give the groups to look at now, in file order; what happens next stirs anew.
+
+        They are not too many, what was written first: the rest is due in a millisecond.
+        """
+        by_name, place = self._config.group_by_name, self._config.place_of_group
+        stirred = sorted(self._stirred & by_name.keys(), key=place.__getitem__)
+        due = [name for name in self._due_now() if name not in self._stirred]
         self._sweeping = False
         self._stirred.clear()
-        return groups
-
-    def _stirred_or_due(self) -> tuple[Group, ...]:
-        self._stirred.update(self._take_due())
-        by_name, place = self._config.group_by_name, self._config.place_of_group
-        names = sorted(self._stirred & by_name.keys(), key=place.__getitem__)
-        for name in ("", *names):
+        names = [*stirred, *due]
+        for name in names[AT_ONCE:]:
+            self._due[name] = self._now + 1
+        now = sorted(names[:AT_ONCE], key=place.__getitem__)
+        for name in ("", *now):
             self._due.pop(name, None)
-        return tuple(by_name[name] for name in names)
+        self.looked_at.update(now)
+        return tuple(by_name[name] for name in now)
 
-    def _take_due(self) -> list[str]:
-        """Give what is due, not too much at once: the rest is due in a millisecond."""
-        due = sorted(group for group, at in self._due.items() if at <= self._now)
-        for group in due[DUE_AT_ONCE:]:
-            self._due[group] = self._now + 1
-        return due[:DUE_AT_ONCE]
+    def _due_now(self) -> list[str]:
+        """Give what is due, in file order."""
+        if self._sweeping:
+            return list(self._config.group_by_name)
+        place = self._config.place_of_group
+        due = [name for name, at in self._due.items() if at <= self._now and name in place]
+        return sorted(due, key=place.__getitem__)

@@ -60,6 +60,7 @@ def start(
             failovers=kept.failovers,
             ends=kept.ends,
             view=kept.view,
+            troubles=kept.troubles,
         ),
         run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},

@@ -125,8 +125,10 @@ def rests_on(turn: Turn, record: Record, cohort: tuple[str, ...]) -> tuple[Evide
         if kind is not None:
             found.append(Evidence(record.owner, record.boot.counter, kind))
     for name in proven_in(turn, record.cohort):
-        if name not in {*known, *cohort, record.owner}:
-            found += about(turn, name)
+        if name not in {*known, *cohort}:
+            # That a holder's life is over may be proven, and yet not that of its next one.
+            kinds = {each.kind for each in found if each.server == name}
+            found += (each for each in about(turn, name) if each.kind not in kinds)
     return tuple(found)
 
 

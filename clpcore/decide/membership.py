@@ -66,15 +66,21 @@ def pause_limit(config: ClusterConfig) -> int:
     return max(2 * config.heartbeat_interval, config.heartbeat_timeout // 2)
 
 
-def notice_pause(turn: Turn) -> None:
-    """After a pause of this server, give every other one a full timeout again."""
+def notice_pause(turn: Turn) -> int:
+    """After a pause of this server, give every other one a full timeout again.
+
+    Returns:
+        How long the pause was, in ms; 0 without one.
+
+    """
     gap = turn.now - turn.was.now
     if gap <= pause_limit(turn.config):
-        return
+        return 0
     turn.say("nm90", ms=gap)
     for name, peer in turn.peers.items():
         if peer.up:
             turn.peers.change(name, links=dict.fromkeys(peer.links, turn.now))
+    return gap
 
 
 def knows(turn: Turn, sender: str, incarnation: Incarnation) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import attrs
 
 from clpcore import messages
-from clpcore.decide import endings, evidence, holding, joining, placement, reporting
+from clpcore.decide import (
+    endings,
+    evidence,
+    holding,
+    joining,
+    placement,
+    reporting,
+    troubles,
+)
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.actions import RaiseBoot
@@ -29,6 +37,7 @@ _VERBS = {
     ops.ServerStart: "server start",
     ops.ClusterStop: "cluster stop",
     ops.ClusterStart: "cluster start",
+    ops.Acknowledge: "cluster acknowledge",
 }
 
 # -- taking a request
@@ -48,6 +57,11 @@ def take(turn: Turn, request: Request) -> None:
         return
     if request.origin == turn.me:
         turn.say("op1", op=_spelled(request.op), by=request.by, server=turn.me)
+    _route(turn, request)
+
+
+def _route(turn: Turn, request: Request) -> None:
+    """Bring a request to whom it concerns: the leader, everybody, or one server."""
     match request.op:
         case (
             ops.GroupStart()
@@ -63,6 +77,8 @@ def take(turn: Turn, request: Request) -> None:
             turn.reply(request, messages.because("op5", server=server), ok=False)
         case ops.ClusterStop() | ops.ClusterStart() | ops.ServerStart(alone=True):
             _by_everybody(turn, request)
+        case ops.Acknowledge():
+            _carry_out(turn, request)
         case (
             ops.MonitorSuspend(server=server)
             | ops.MonitorResume(server=server)
@@ -155,7 +171,7 @@ def _carry_out(turn: Turn, request: Request) -> None:
         turn.reply(request, ok=True)
 
 
-def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901 - one line each
+def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR0912 - one line each
     match request.op:
         case ops.GroupStart(group=group, server=server):
             return _start(turn, request, group, server)
@@ -183,6 +199,8 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901 - one 
             return _start_alone(turn, server)
         case ops.ServerStart() | ops.ClusterStart():
             start_here(turn, request.op)
+        case ops.Acknowledge():
+            troubles.acknowledge(turn)
     return None
 
 

@@ -12,10 +12,11 @@ from clpcore.decide.turn import Turn
 from clpcore.model.actions import Activate, Call, Deactivate, Probe
 from clpcore.model.config import Group, Resource
 from clpcore.model.inputs import Outcome
-from clpcore.model.state import Doing, Goal, LocalGroup
+from clpcore.model.state import Doing, Goal, LocalGroup, Underway
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 
 PROBE_AGAIN_MS = 5_000
+ANSWER_LATE_MS = 10_000  # beyond what the runtime may take: the timeout, then that of a probe
 
 # -- the order
 
@@ -169,15 +170,18 @@ def _begin(turn: Turn, group: Group, name: str, doing: Doing) -> None:
     resource, number = group.by_name[name], turn.number()
     role = Role.STANDBY if doing is Doing.PROBE else Role.ACTIVE
     why = call(turn, group, name, role)
+    patience = resource.probe_timeout + ANSWER_LATE_MS
     if doing is Doing.PROBE:
         turn.do(Probe(id=number, call=why, timeout=resource.probe_timeout))
     elif doing is Doing.ACTIVATE:
         turn.say("rc30", resource=name, group=group.name, server=turn.me, event=why.event.value)
         turn.do(Activate(id=number, call=why, timeout=resource.activate_timeout))
+        patience += resource.activate_timeout
     else:
         turn.say("rc40", resource=name, group=group.name, server=turn.me, event=why.event.value)
         turn.do(Deactivate(id=number, call=why, timeout=resource.deactivate_timeout))
-    turn.running.put(number, (group.name, name))
+        patience += resource.deactivate_timeout
+    turn.running.put(number, Underway(group.name, name, turn.now + patience))
     turn.resources.change((group.name, name), doing=doing, action=number)
 
 
@@ -194,6 +198,12 @@ def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) 
         _activated(turn, group, name, outcome)
     else:
         _deactivated(turn, group, name, outcome)
+
+
+def forget_call(turn: Turn, group: str, name: str, action: int) -> None:
+    """Begin again from what a probe says: how this call ended is not known."""
+    if turn.resources[group, name].action == action:
+        turn.resources.change((group, name), presence=Presence.UNKNOWN, doing=None, action=0)
 
 
 def _probed(turn: Turn, group: str, name: str, outcome: Outcome) -> None:

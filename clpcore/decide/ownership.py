@@ -248,15 +248,20 @@ def _meet_another_line(turn: Turn, record: Record) -> None:
 
     Two lines of records exist only after a takeover without proof.
     """
-    for name in turn.members():
-        if name != turn.me and name not in record.cohort and _is_current(turn, name, record.group):
+    for name in _outside(turn, record):
+        if _is_current(turn, name, record.group):
             turn.send(name, Challenge((record.group,)))
             turn.wake(turn.now + turn.beat_ms, record.group)
 
 
+def _outside(turn: Turn, record: Record) -> tuple[str, ...]:
+    """Give the other members that the cohort leaves out."""
+    return tuple(sorted({*turn.members()}.difference(record.cohort, (turn.me,))))
+
+
 def _newcomer(turn: Turn, record: Record) -> tuple[str, ...]:
     """Give one member to be admitted: outside of the cohort, and its record is known."""
-    outside = sorted({*turn.members()} - {turn.me, *record.cohort})
+    outside = _outside(turn, record)
     known = [name for name in outside if record.group in turn.peers[name].told]
     if outside and not known:
         turn.wake(turn.now + turn.beat_ms, record.group)
@@ -266,10 +271,11 @@ def _newcomer(turn: Turn, record: Record) -> tuple[str, ...]:
 
 
 def _in_charge(turn: Turn, record: Record) -> str:
-    """Give who reshapes the cohort: a live owner, else the longest-in member that is current."""
-    if evidence.mine(turn, record):
-        return turn.me
-    if record.owner in turn.up and turn.boot_of(record.owner) == record.boot:
+    """Give who reshapes the cohort: a live owner, else the longest-in member that is current.
+
+    An owner that was left out as stopped, and lives, cannot take itself in again.
+    """
+    if record.owner in record.cohort and evidence.lives(turn, record):
         return record.owner
     current = (name for name in turn.by_seniority() if _is_current(turn, name, record.group))
     return next(current, "")

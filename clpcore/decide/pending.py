@@ -129,14 +129,20 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
         return False, messages.because("op14", group=operation.group)
     if not operation.target:
         return _stopped(turn, operation, record)
-    if state is Shown.ONLINE and record.epoch > operation.epoch:
-        if record.owner == operation.target:
+    if state is Shown.ONLINE and _is_its_end(turn, operation, record):
+        if record.owner == operation.target or operation.request.op == ops.GroupStart(record.group):
             return _DONE
         return False, messages.because("op15", group=operation.group, server=record.owner)
     if record.owner:
         _insist(turn, operation, record)
         return None
     return _ask_target(turn, operation, record)
+
+
+def _is_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
+    """Tell whether being online there came of it; to start what runs, as it turns out, as well."""
+    starts = isinstance(operation.request.op, ops.GroupStart)
+    return record.epoch > operation.epoch or (starts and evidence.lives(turn, record))
 
 
 def _can_be_its_end(turn: Turn, operation: Operation, record: Record) -> bool:

@@ -11,7 +11,7 @@ from clpcore.model.actions import Observe
 from clpcore.model.config import Group, Monitor
 from clpcore.model.inputs import Observation, Outcome, ProcessEnded
 from clpcore.model.kept import Rungs
-from clpcore.model.state import Goal, LocalMonitor
+from clpcore.model.state import Goal, LocalMonitor, Underway
 from clpcore.model.states import (
     Event,
     FinalAction,
@@ -85,7 +85,8 @@ def _look_if_due(turn: Turn, monitor: Monitor, local: LocalMonitor, role: Role) 
     group = turn.config.group_by_name[monitor.group]
     why = ordering.call(turn, group, monitor.target, role, monitor.name)
     turn.do(Observe(id=number, call=why, timeout=monitor.timeout))
-    turn.running.put(number, ("", monitor.name))
+    late = turn.now + monitor.timeout + ordering.ANSWER_LATE_MS
+    turn.running.put(number, Underway("", monitor.name, late))
     turn.monitors.change(monitor.name, action=number, again=False)
 
 
@@ -116,6 +117,13 @@ def take_observation(turn: Turn, name: str, action: int, outcome: Outcome) -> No
     role = role_of(turn, monitor)
     if role is not None:
         _judge(turn, monitor, role, _seen(outcome))
+
+
+def forget_look(turn: Turn, name: str, action: int) -> None:
+    """Look again at the next interval: what this look saw is not known."""
+    if turn.monitors[name].action == action:
+        interval = turn.config.monitor_by_name[name].interval
+        turn.monitors.change(name, action=0, next_at=turn.now + interval)
 
 
 def _seen(outcome: Outcome) -> Observation:

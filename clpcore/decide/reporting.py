@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, placement
+from clpcore.decide import evidence, placement, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
 from clpcore.model.reasons import Because
@@ -22,11 +22,12 @@ def take(turn: Turn, sender: str, report: Report) -> None:
         return
     groups = {} if report.base == 0 else dict(peer.groups)
     monitors = {} if report.base == 0 else dict(peer.monitors)
-    groups.update({each.group: each for each in report.groups})
-    monitors.update({each.monitor: each for each in report.monitors})
+    groups.update((each.group, each) for each in report.groups if each.group in turn.groups)
+    monitors.update((m.monitor, m) for m in report.monitors if m.monitor in turn.monitors)
     turn.peers.put(
         sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
     )
+    troubles.take(turn, report.troubles)
     _propose_again(turn, sender, report)
     evidence.stir(turn, (each.group for each in report.groups if each.group in turn.records))
 
@@ -50,6 +51,7 @@ def send_whole(turn: Turn, to: str) -> None:
             base=0,
             groups=tuple(groups.values()),
             monitors=tuple(monitors.values()),
+            troubles=troubles.news(turn, whole=True),
         ),
     )
 
@@ -59,11 +61,14 @@ def send_whole(turn: Turn, to: str) -> None:
 
 def settle(turn: Turn) -> None:
     """Report what changed, and ask for what was missed."""
-    groups = tuple(r for r in map(_changed(turn), _dirty(turn)) if r is not None)
+    found = troubles.news(turn, whole=turn.report == 0)
+    groups = tuple(r for r in map(_changed(turn), sorted(turn.agenda.looked_at)) if r is not None)
     monitors = _changed_monitors(turn)
-    if groups or monitors:
+    if groups or monitors or found:
         base, turn.report = turn.report, turn.report + 1
-        news = Report(version=turn.report, base=base, groups=groups, monitors=monitors)
+        news = Report(
+            version=turn.report, base=base, groups=groups, monitors=monitors, troubles=found
+        )
         for name in sorted(turn.up):
             turn.send(name, news)
     for name in sorted(turn.up):
@@ -75,18 +80,6 @@ def _ask_if_behind(turn: Turn, name: str) -> None:
     peer = turn.peers[name]
     if peer.beat is not None and peer.beat.report > peer.report:
         turn.send(name, AskReport())
-
-
-def _dirty(turn: Turn) -> list[str]:
-    """Give the groups of which something may have changed in this turn."""
-    whole = turn.phase is not turn.was.phase or turn.ending is not turn.was.ending
-    if whole or not turn.reported.value():
-        return list(turn.config.group_by_name)
-    touched = {group for group, _ in turn.resources.touched}
-    touched |= turn.groups.touched | turn.records.touched | turn.claims.touched
-    touched |= turn.current.touched
-    touched |= {turn.config.monitor_by_name[name].group for name in turn.monitors.touched}
-    return sorted(touched & turn.config.group_by_name.keys())
 
 
 def _changed(turn: Turn):  # type: ignore[no-untyped-def]  # noqa: ANN202

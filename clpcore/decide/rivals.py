@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, holding
+from clpcore.decide import evidence, holding, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import Beat, Challenge, Held
@@ -60,7 +60,10 @@ def _serves(turn: Turn, record: Record) -> bool:
 def _give_way(turn: Turn, group: str, to: str, epoch: int) -> None:
     local = turn.groups[group]
     if not local.lost:
-        turn.say("rc92", group=group, server=to, epoch=epoch, mine=local.epoch)
+        because = turn.say(
+            "rc92", group=group, server=to, epoch=epoch, me=turn.me, mine=local.epoch
+        )
+        troubles.begin(turn, group, because)
         holding.bring_down(turn, group, Event.STOP)
         turn.groups.change(group, lost=True)
 

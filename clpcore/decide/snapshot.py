@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import graphlib
 from typing import Any
 
 from clpcore import messages
-from clpcore.decide import reporting
+from clpcore.decide import reporting, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.config import ClusterConfig, Group, Monitor
 from clpcore.model.ownership import Record, Wanted
@@ -49,6 +50,9 @@ def snapshot(config: ClusterConfig, state: ClusterState) -> Document:
         "servers": [_server(turn, name) for name in config.server_names],
         "groups": [_group(turn, group) for group in config.groups],
         "monitors": [_monitor(turn, monitor) for monitor in config.monitors],
+        "troubles": [
+            {**messages.plain(each.because), "since": each.since} for each in troubles.shown(turn)
+        ],
     }
 
 
@@ -67,6 +71,7 @@ def _server(turn: Turn, name: str) -> Document:
             "priority": turn.config.server_by_name[name].priority,
             "boot": turn.incarnation.boot.counter,
             "join": turn.join,
+            "evidence": None,
             "heard_ms_ago": None,
             "heartbeats": _my_links(turn),
         }
@@ -78,6 +83,7 @@ def _server(turn: Turn, name: str) -> Document:
         "priority": turn.config.server_by_name[name].priority,
         "boot": peer.incarnation.boot.counter if peer.incarnation else None,
         "join": peer.beat.join if peer.up and peer.beat else 0,
+        "evidence": peer.evidence.value if peer.evidence and not peer.up else None,
         "heard_ms_ago": None if last is None else turn.now - last,
         "heartbeats": [
             {"name": link.name, "state": _link(turn, peer, link.name).value}
@@ -93,8 +99,12 @@ def _peer_state(peer: Peer) -> Shown:
 
 
 def _link(turn: Turn, peer: Peer, name: str) -> Shown:
-    if turn.phase is Phase.OFFLINE:
-        return Shown.OFFLINE
+    """Tell how *peer* is heard over a link; the agent of one that has left is no heartbeat."""
+    offline = turn.phase is Phase.OFFLINE or _peer_state(peer) is Shown.OFFLINE
+    return Shown.OFFLINE if offline else _sound(turn, peer, name)
+
+
+def _sound(turn: Turn, peer: Peer, name: str) -> Shown:
     if name not in peer.links:
         return Shown.UNKNOWN if peer.state is PeerState.UNSEEN else Shown.ERROR
     late = turn.now - peer.links[name] >= turn.config.heartbeat_timeout
@@ -102,16 +112,28 @@ def _link(turn: Turn, peer: Peer, name: str) -> Shown:
 
 
 def _my_links(turn: Turn) -> list[Document]:
-    """Normal when every server is heard over the link, Caution when some are, Error when none."""
-    rows = []
-    for link in turn.config.heartbeats:
-        states = [_link(turn, peer, link.name) for _, peer in turn.peers.items()]
-        normal = sum(state is Shown.NORMAL for state in states)
-        shown = Shown.CAUTION if normal else Shown.ERROR
-        if normal == len(states):
-            shown = Shown.NORMAL
-        rows.append({"name": link.name, "state": shown.value})
-    return rows
+    return [
+        {"name": link.name, "state": _over(turn, link.name).value}
+        for link in turn.config.heartbeats
+    ]
+
+
+def _over(turn: Turn, name: str) -> Shown:
+    """Normal when every server is heard over the link, Caution when some are, Error when none.
+
+    A server that has left is not missed; Unused when nobody is left to be heard.
+    """
+    if turn.phase is Phase.OFFLINE:
+        return Shown.OFFLINE
+    heard = [
+        sound is Shown.NORMAL
+        for _, peer in turn.peers.items()
+        if (sound := _sound(turn, peer, name)) is Shown.NORMAL
+        or _peer_state(peer) is not Shown.OFFLINE
+    ]
+    if all(heard):
+        return Shown.NORMAL if heard else Shown.UNUSED
+    return Shown.CAUTION if any(heard) else Shown.ERROR
 
 
 # -- groups
@@ -146,6 +168,7 @@ def _group(turn: Turn, group: Group) -> Document:
                 "epoch": reports[name].epoch,
                 "can_take": reports[name].refuses is None,
                 "because": _sentence(reports[name].refuses),
+                "note": _sentence(reports[name].note),
             }
             for name in turn.config.homes[group.name]
             if name in reports
@@ -182,10 +205,16 @@ def _why(
 
 
 def _resources(group: Group, report: GroupReport) -> list[Document]:
+    """Give the resources in the order of their activation."""
     states = dict(report.resources)
+    needs = {resource.name: resource.depends_on for resource in group.resources}
     return [
-        {"name": r.name, "type": r.type, "state": states.get(r.name, Shown.UNKNOWN).value}
-        for r in group.resources
+        {
+            "name": name,
+            "type": group.by_name[name].type,
+            "state": states.get(name, Shown.UNKNOWN).value,
+        }
+        for name in graphlib.TopologicalSorter(needs).static_order()
     ]
 
 
@@ -220,7 +249,8 @@ def _monitor(turn: Turn, monitor: Monitor) -> Document:
 
 
 def _on_server(state: Shown) -> Shown:
-    return Shown.ONLINE if state is Shown.NORMAL else state
+    """Give the product's word for a monitor on one server; over all servers it has others."""
+    return {Shown.NORMAL: Shown.ONLINE, Shown.ERROR: Shown.ONLINE_FAILURE}.get(state, state)
 
 
 def _together(states: list[Shown]) -> Shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clpcore.decide import (
     agreement,
+    calls,
     endings,
     joining,
     membership,
@@ -46,7 +47,8 @@ def step(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Deci
     if quiet := membership.quiet(config, state, taken):
         return quiet
     turn = Turn(config, state, max(taken.now, state.now))
-    membership.notice_pause(turn)
+    if pause := membership.notice_pause(turn):
+        calls.prolong(turn, pause)
     take(turn, taken)
     settle(turn)
     return turn.decision()
@@ -56,7 +58,7 @@ def take(turn: Turn, taken: given.Input) -> None:
     """Write down what the input says."""
     match taken:
         case given.Tick():
-            pass
+            calls.give_up(turn)
         case given.HeardBeat():
             membership.take_beat(turn, taken)
             rivals.watch(turn, taken.sender, taken.beat)
@@ -64,7 +66,7 @@ def take(turn: Turn, taken: given.Input) -> None:
             if membership.knows(turn, taken.sender, taken.incarnation):
                 take_letter(turn, taken.sender, taken.letter)
         case given.Done():
-            take_done(turn, taken.action, taken.outcome)
+            calls.take_done(turn, taken.action, taken.outcome)
         case given.ProcessEnded():
             recovery.take_process_end(turn, taken)
         case given.Asked():
@@ -102,19 +104,6 @@ def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901 
             reporting.send_whole(turn, sender)
 
 
-def take_done(turn: Turn, action: int, outcome: given.Outcome) -> None:
-    """Hand an answer to whoever asked; one that nobody waits for any more is dropped."""
-    asked = turn.running.get(action)
-    if asked is None:
-        return
-    turn.running.drop(action)
-    group, name = asked
-    if group:
-        ordering.take_done(turn, group, name, action, outcome)
-    else:
-        recovery.take_observation(turn, name, action, outcome)
-
-
 ROUNDS = 12  # far more than any chain of consequences needs
 
 
@@ -139,6 +128,7 @@ def settle(turn: Turn) -> None:
             recovery.settle(turn, group.name)
         endings.settle(turn)
         if turn.agenda.rests:
+            calls.settle(turn)
             reporting.settle(turn)
             return
     names = ", ".join(group.name for group in turn.agenda.restless())

@@ -16,7 +16,7 @@ from clpcore.decide.table import Table
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import BootKept, Current, Kept, Rungs
+from clpcore.model.kept import BootKept, Current, Kept, Rungs, Trouble
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import GroupReport, Letter, MonitorReport, Propose, Reply
 from clpcore.model.reasons import Because
@@ -31,6 +31,7 @@ from clpcore.model.state import (
     Nomination,
     Operation,
     Peer,
+    Underway,
 )
 from clpcore.model.states import Phase
 
@@ -73,6 +74,7 @@ class Turn:
         self.view: View = state.kept.view
         self.ends = state.kept.ends
         self._members: tuple[str, ...] | None = None
+        self._by_seniority: tuple[str, ...] | None = None
         self._up: frozenset[str] | None = None
         self.agenda = Agenda(config, state.due, now)
         self.stir, self.sweep, self.wake = self.agenda.stir, self.agenda.sweep, self.agenda.wake
@@ -97,7 +99,7 @@ class Turn:
             state.monitors, lambda name: stir(self.config.monitor_by_name[name].group)
         )
         self.claims: Table[str, Claim] = Table(state.claims, stir)
-        self.running: Table[int, tuple[str, str]] = Table(state.running)
+        self.running: Table[int, Underway] = Table(state.running)
         self.nominated: Table[str, Nomination] = Table(state.nominated, stir)
         self.failback: Table[str, tuple[str, ...]] = Table(state.failback, stir)
         self.operations: Table[str, Operation] = Table(state.operations)
@@ -108,6 +110,7 @@ class Turn:
         self.records: Table[str, Record] = Table(kept.records, stir)
         self.rungs: Table[str, Rungs] = Table(kept.rungs)
         self.failovers: Table[str, int] = Table(kept.failovers)
+        self.troubles: Table[str, Trouble] = Table(kept.troubles)
         self.boots: Table[str, int] = Table(run.boots)
         self.current: Table[str, bool] = Table(
             dict.fromkeys((each.group for each in run.current), True), stir
@@ -181,11 +184,13 @@ class Turn:
 
     def members(self) -> tuple[str, ...]:
         """Give the servers that are online and heard, me included, best priority first."""
-        return tuple(
-            name
-            for name in self.config.server_names
-            if (self.phase is Phase.ONLINE if name == self.me else self.peers[name].member)
-        )
+        if self._members is None:
+            self._members = tuple(
+                name
+                for name in self.config.server_names
+                if (self.phase is Phase.ONLINE if name == self.me else self.peers[name].member)
+            )
+        return self._members
 
     @property
     def up(self) -> frozenset[str]:
@@ -196,16 +201,16 @@ class Turn:
 
     def by_seniority(self) -> tuple[str, ...]:
         """Give the members, the longest-in first: by join number, then by priority."""
-        if self._members is None:
-            self._members = tuple(sorted(self.members(), key=self._seniority))
-        return self._members
+        if self._by_seniority is None:
+            self._by_seniority = tuple(sorted(self.members(), key=self._seniority))
+        return self._by_seniority
 
     def leader(self) -> str:
         """Give the longest-in member; "" without any."""
         return next(iter(self.by_seniority()), "")
 
     def _forget_who_is_in(self, _server: str = "") -> None:
-        self._members = self._up = None
+        self._members = self._by_seniority = self._up = None
 
     def _seniority(self, name: str) -> tuple[int, int]:
         beat = None if name == self.me else self.peers[name].beat
@@ -274,6 +279,7 @@ class Turn:
             failovers=self.failovers.value(),
             ends=self.ends,
             view=self.view,
+            troubles=self.troubles.value(),
         )
         same = (
             kept.records is was.records
@@ -281,6 +287,7 @@ class Turn:
             and kept.failovers is was.failovers
             and kept.ends is was.ends
             and kept.view is was.view
+            and kept.troubles is was.troubles
         )
         return was if same else kept
 

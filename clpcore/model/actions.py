@@ -16,7 +16,7 @@ class Call:
     *home*: the first server of the group's startup servers; *previous*: where the group was
     before, empty if unknown. The runtime adds, when the call begins, *deadline*: milliseconds of
     ``Ports.now()``, and *priority*: the place of *server* among the startup servers, 1 is the best,
-    0 is none.
+    0 is none. *victim*: the server that a fence is about.
     """
 
     event: Event
@@ -30,6 +30,7 @@ class Call:
     monitor: str = ""
     deadline: int = 0
     priority: int = 0
+    victim: str = ""
 
 
 @attrs.frozen(kw_only=True)

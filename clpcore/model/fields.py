@@ -18,6 +18,7 @@ def setting(
     low: int | None = None,
     high: int | None = None,
     converter: Any = None,
+    secret: bool = False,
 ) -> Any:
     """Give an attrs field that carries its documentation.
 
@@ -31,7 +32,10 @@ def setting(
         low: the least integer allowed (for durations in ms).
         high: the greatest integer allowed.
         converter: an attrs converter.
+        secret: the value is left out of ``repr``, and the conformance kit watches that no error,
+            log line or command shows it. A path of a file that holds a secret is none itself.
 
     """
     metadata = {"doc": doc, "unit": unit, "example": example, "low": low, "high": high}
-    return attrs.field(default=default, metadata=metadata, converter=converter)
+    metadata["secret"] = secret
+    return attrs.field(default=default, metadata=metadata, converter=converter, repr=not secret)

@@ -8,6 +8,7 @@ import attrs
 
 from clpcore.model.ids import View
 from clpcore.model.ownership import Record, Version
+from clpcore.model.reasons import Because
 
 
 @attrs.frozen
@@ -20,6 +21,30 @@ class Rungs:
 
 
 @attrs.frozen(kw_only=True)
+class Trouble:
+    """*group* ran twice: *server* gave way with *epoch*; shown until an operator acknowledges it.
+
+    Every server holds the newest one of each group and server, acknowledged or not, so that no
+    late word of it brings it back. *since* is wall-clock ms of the server that gave way.
+    """
+
+    group: str
+    server: str
+    epoch: int
+    because: Because
+    since: int
+    acknowledged: bool = False
+
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        """Give its place among what is said of this group and server: the highest counts.
+
+        Who gave way with a lost journal says it again, at another time.
+        """
+        return self.epoch, self.acknowledged, self.since
+
+
+@attrs.frozen(kw_only=True)
 class Kept:
     """Journaled before the actions of the same decision run.
 
@@ -29,6 +54,7 @@ class Kept:
         failovers: failovers after failed activations on this server, by "group/resource".
         ends: wall-clock ms of this server's machine-ending final actions.
         view: the last one known.
+        troubles: what an operator has to look at, by "group/server".
 
     """
 
@@ -37,6 +63,7 @@ class Kept:
     failovers: Mapping[str, int] = attrs.field(factory=dict)
     ends: tuple[int, ...] = ()
     view: View = View()
+    troubles: Mapping[str, Trouble] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 from clpcore.model.ids import Boot, View
+from clpcore.model.kept import Trouble
 from clpcore.model.ownership import Record, Version
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
@@ -181,6 +182,7 @@ class Report:
     base: int
     groups: tuple[GroupReport, ...]
     monitors: tuple[MonitorReport, ...]
+    troubles: tuple[Trouble, ...] = ()
 
 
 @attrs.frozen

@@ -93,6 +93,11 @@ class ClusterStart:
     """All servers join again."""
 
 
+@attrs.frozen
+class Acknowledge:
+    """An operator has seen what is shown as trouble: forget it, on all servers."""
+
+
 Op = (
     GroupStart
     | GroupStop
@@ -106,6 +111,7 @@ Op = (
     | ServerStart
     | ClusterStop
     | ClusterStart
+    | Acknowledge
 )
 
 

@@ -47,6 +47,18 @@ class LocalResource:
     probed_at: int | None = None  # when a driver last said how it is, whatever it said
 
 
+@attrs.frozen
+class Underway:
+    """A call that was not answered yet: of resource *name*, or without a group of a monitor.
+
+    *until*: when its outcome counts as lost.
+    """
+
+    group: str
+    name: str
+    until: int
+
+
 @attrs.frozen(kw_only=True)
 class Claim:
     """A record of mine that others must still acknowledge. *need* is who has not yet."""
@@ -215,7 +227,7 @@ class ClusterState:
     groups: Mapping[str, LocalGroup]
     monitors: Mapping[str, LocalMonitor]
     claims: Mapping[str, Claim] = attrs.field(factory=dict)
-    running: Mapping[int, tuple[str, str]] = attrs.field(factory=dict)
+    running: Mapping[int, Underway] = attrs.field(factory=dict)
     nominated: Mapping[str, Nomination] = attrs.field(factory=dict)
     operations: Mapping[str, Operation] = attrs.field(factory=dict)
     answered: Mapping[str, Reply] = attrs.field(factory=dict)  # by request, to other servers

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from clpcore.model import requests as ops
+from clpcore.model.config import Resource
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import ClusterState, Goal
-from clpcore.model.states import Phase, Presence
+from clpcore.model.states import FinalAction, Phase, Presence
 from clpcore.simulate.cluster import Cluster
 from clpcore.simulate.invariants import Violated
 
@@ -51,6 +52,9 @@ def _missing(cluster: Cluster) -> str:
             return f"{name} is {state.phase.value}"
         if state.claims or state.operations:
             return f"{name} is busy: {state.claims} {state.operations}"
+    first, *rest = (state.kept.troubles for state in _states(cluster).values())
+    if any(troubles != first for troubles in rest):
+        return f"not all servers know the same troubles: {(first, *rest)}"
     for group in cluster.config.groups:
         record = _newest(cluster, group.name)
         homes = [name for name in cluster.machines if _online(cluster, name, group.name)]
@@ -73,7 +77,15 @@ def _online(cluster: Cluster, name: str, group: str) -> bool:
     machine, state = cluster.machines[name], _states(cluster).get(name)
     if state is None or state.groups[group].goal is not Goal.UP or not machine.serves(group):
         return False
-    return all(p is Presence.ACTIVE for (g, _), p in machine.truth.items() if g == group)
+    resources = cluster.config.group_by_name[group].resources
+    return all(
+        machine.truth[group, resource.name] is Presence.ACTIVE or _may_stay_down(resource)
+        for resource in resources
+    )
+
+
+def _may_stay_down(resource: Resource) -> bool:
+    return resource.activation_final_action is FinalAction.CONTINUE
 
 
 def _help(cluster: Cluster) -> None:

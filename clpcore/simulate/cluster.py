@@ -101,6 +101,7 @@ class Cluster:
         machine.agent = None
         if lose_journal:
             machine.kept, machine.stored = Kept(), None
+            invariants.forget_lost_epochs(self)
 
     def start_agent(self, name: str) -> None:
         """Start the agent, if the machine is on and it does not run."""
@@ -314,6 +315,8 @@ class Cluster:
             if machine.agent is agent:
                 del agent.calls[action.id]
                 outcome = drivers.end(machine, action, rule)
+                if rule is not None and rule.how == drivers.LOSE:
+                    return
                 make = functools.partial(given.Done, action=action.id, outcome=outcome)
                 self._feed(machine, lambda now: make(now=now))
 

@@ -9,7 +9,7 @@ from clpcore.model.inputs import Observation, Outcome
 from clpcore.model.states import Health, Presence, Role, Verdict
 from clpcore.simulate.machine import Machine
 
-STALL, RAISE = "stalls", "raises"
+STALL, RAISE, LOSE, REFUSE = "stalls", "raises", "vanishes", "refuses"
 _HEALTH = {"errors": Health.ERROR, "warns": Health.WARNING, "works": Health.NORMAL}
 
 
@@ -64,10 +64,12 @@ def end(machine: Machine, action: Driven, rule: Rule | None) -> Outcome:
     """End a call under its rule: change what is true, give what the driver says of it."""
     key = (action.call.group, action.call.resource)
     truth = machine.truth[key]
-    if rule is None or rule.how == "works":
+    if rule is None or rule.how in ("works", LOSE):
         return _well(machine, action, rule)
     if rule.how == STALL:
         return Outcome(verdict=Verdict.STALLED, detail=rule.text)
+    if rule.how == REFUSE:
+        return Outcome(verdict=Verdict.MISCONFIGURED, detail=rule.text)
     if rule.how in _HEALTH and isinstance(action, Observe):
         return Outcome(verdict=Verdict.OK, observation=Observation(_HEALTH[rule.how], rule.text))
     if rule.how == "lies" and isinstance(action, Probe):

@@ -106,6 +106,19 @@ def epochs_rise(cluster: Cluster, moment: Moment) -> None:
         cluster.history.served[call.group] = (max(call.epoch, last[0]), name, boot)
 
 
+def forget_lost_epochs(cluster: Cluster) -> None:
+    """A journal is lost: an epoch that no other one holds is known to nobody any more.
+
+    It may be used again. Two copies of a record are what that promise rests on, and a server that
+    is alone, as the others have left, has one.
+    """
+    served = cluster.history.served
+    for group, (epoch, *_) in tuple(served.items()):
+        records = (machine.kept.records.get(group) for machine in cluster.machines.values())
+        if all(record is None or record.epoch < epoch for record in records):
+            del served[group]
+
+
 def journals_never_regress(cluster: Cluster, moment: Moment) -> None:
     """No server replaces a record by an older one."""
     for group, record in _changed(moment):
@@ -161,10 +174,11 @@ def _covered(cluster: Cluster, record: Record, other: str) -> bool:
     machine = cluster.machines[other]
     if cluster.history.journaled.get((other, record.group), 0) >= record.epoch:
         return True
-    for evidence in record.evidence:
-        if evidence.server == other:
-            return _true(cluster, machine, evidence.boot, evidence.kind)
-    return False
+    return any(
+        _true(cluster, machine, evidence.boot, evidence.kind)
+        for evidence in record.evidence
+        if evidence.server == other
+    )
 
 
 def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> bool:
@@ -204,10 +218,11 @@ def a_failed_stop_blocks(cluster: Cluster, moment: Moment) -> None:
 
 def _note_stop(cluster: Cluster, moment: Moment, taken: given.Done) -> None:
     ended = moment.before.running.get(taken.action)
-    if ended is None or not ended[0]:
+    if ended is None or not ended.group:
         return
-    key, unstopped = (*ended, moment.machine.name), cluster.history.unstopped
-    doing = moment.before.resources[ended].doing
+    resource = ended.group, ended.name
+    key, unstopped = (*resource, moment.machine.name), cluster.history.unstopped
+    doing = moment.before.resources[resource].doing
     verdict = taken.outcome.verdict
     if doing is not None and doing.value == "deactivate" and verdict is not Verdict.OK:
         unstopped[key] = moment.before.incarnation.boot.counter

@@ -168,7 +168,8 @@ class Scenario:
     def do_tell(self, name: str, server: str, verb: str, how: str, *rest: str) -> None:
         """``tell exec1 node1 activate fails [2] [no such file]``: the next two times.
 
-        how: fails, stalls, raises, works; of a probe also lies; of an observe also errors, warns.
+        how: fails, stalls, raises, works; refuses: the configuration is wrong; vanishes: it works,
+        and the core never hears of it; of a probe also lies; of an observe also errors, warns.
         """
         times = int(rest[0]) if rest and rest[0].isdigit() else None
         text = " ".join(rest if times is None else rest[1:])
@@ -227,6 +228,8 @@ def _status(document: dict[str, Any]) -> Iterable[str]:
     for monitor in document["monitors"]:
         rows = [f"{name} {row['state']}" for name, row in monitor["servers"].items()]
         yield f"{monitor['name']}: {monitor['state']} ({', '.join(rows)})"
+    for trouble in document["troubles"]:
+        yield f"trouble: {_text(trouble)}"
 
 
 def _text(sentence: dict[str, Any]) -> str:

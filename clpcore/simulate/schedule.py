@@ -15,6 +15,7 @@ Lines = tuple[str, ...]
 # takeover needs no proof, but only machines fail, so that silence is true: never two either.
 # `open`: a takeover needs no proof and anything happens: it can run twice, and must heal.
 MOSTLY, SELDOM = 0.9, 0.3
+_VERBS = ("probe", "activate", "deactivate")
 KINDS = ("proven", "crash", "open")
 
 _SETTINGS = (
@@ -173,6 +174,7 @@ class _Dealer:
                 f"tell {name} {server} deactivate fails 1 it does not stop",
                 f"tell {name} {server} deactivate stalls 1",
                 f"tell {name} {server} probe raises 2 no idea",
+                f"tell {name} {server} {self.dice.choice(_VERBS)} vanishes 1",
                 f"end {name} {server}",
                 f"end {name} {server}",
                 f"tell pidw{n} {server} observe errors 5 it is ill",

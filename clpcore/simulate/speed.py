@@ -20,6 +20,7 @@ from clpcore.model.inputs import (
     GotLetter,
     HeardBeat,
     Input,
+    Leave,
     Observation,
     Outcome,
     ProcessEnded,
@@ -94,15 +95,17 @@ def at_rest(config: ClusterConfig) -> ClusterState:
     run = BootKept(current=current, join=1, held=mine)
     state = decide.start(config, ME, _life(ME), Kept(records=records), run, now=START, wall=START)
     driven: list[Driven] = []
-    state = _feed(config, state, [Tick(START)], driven)
-    state = _feed(config, state, _answers(driven, mine), driven)
+    state = _ticked(config, state, START, driven)
+    state = _feed(config, state, _answers(driven, mine, state.now), driven)
+    state = _ticked(config, state, state.now, driven)
     others = [name for name in config.server_names if name != ME]
     # Twice: only what comes from a server that is heard already is listened to.
     for _ in range(2):
         for name in others:
-            state = _feed(config, state, _signs(config, records, name), driven)
-        state = _feed(config, state, _answers(driven, mine), driven)
-    return state
+            state = _feed(config, state, _signs(config, records, name, state.now), driven)
+            state = _ticked(config, state, state.now, driven)
+        state = _feed(config, state, _answers(driven, mine, state.now), driven)
+    return _ticked(config, state, state.now, driven)
 
 
 def _record(config: ClusterConfig, group: str) -> Record:
@@ -133,7 +136,7 @@ def _feed(
     return state
 
 
-def _answers(driven: list[Driven], mine: Mapping[str, int], now: int = START) -> Iterable[Input]:
+def _answers(driven: list[Driven], mine: Mapping[str, int], now: int) -> Iterable[Input]:
     calls, driven[:] = tuple(driven), ()
     for action in calls:
         outcome = Outcome(verdict=Verdict.OK)
@@ -145,16 +148,24 @@ def _answers(driven: list[Driven], mine: Mapping[str, int], now: int = START) ->
         yield Done(now=now, action=action.id, outcome=outcome)
 
 
-def _signs(config: ClusterConfig, records: Mapping[str, Record], sender: str) -> Iterable[Input]:
-    yield _beat(config, sender)
+def _signs(
+    config: ClusterConfig, records: Mapping[str, Record], sender: str, now: int
+) -> Iterable[Input]:
+    yield _beat(config, sender, now)
     agreed = tuple(Agreed(g, r.version) for g, r in records.items() if r.owner == ME)
-    yield _letter(sender, Accept(_life(ME).boot, agreed))
+    yield _letter(sender, Accept(_life(ME).boot, agreed), now)
+    yield _letter(sender, _whole_report(config, records, sender, 1), now)
+
+
+def _whole_report(
+    config: ClusterConfig, records: Mapping[str, Record], sender: str, version: int
+) -> Report:
     groups = tuple(_group_report(config, records[g], sender) for g in config.group_by_name)
     monitors = tuple(MonitorReport(monitor=m.name, state=Shown.NORMAL) for m in config.monitors)
-    yield _letter(sender, Report(version=1, base=0, groups=groups, monitors=monitors))
+    return Report(version=version, base=0, groups=groups, monitors=monitors)
 
 
-def _beat(config: ClusterConfig, sender: str, now: int = START, report: int = 1) -> HeardBeat:
+def _beat(config: ClusterConfig, sender: str, now: int, report: int = 1) -> HeardBeat:
     names = config.server_names
     return HeardBeat(
         now=now,
@@ -173,7 +184,7 @@ def _beat(config: ClusterConfig, sender: str, now: int = START, report: int = 1)
     )
 
 
-def _letter(sender: str, letter: Letter, now: int = START) -> GotLetter:
+def _letter(sender: str, letter: Letter, now: int) -> GotLetter:
     return GotLetter(now=now, sender=sender, incarnation=_life(sender), letter=letter)
 
 
@@ -212,6 +223,8 @@ def _typical(
         "a report of one group": _letter(
             other, Report(version=2, base=1, groups=(worse,), monitors=()), now
         ),
+        "a whole report": _letter(other, _whole_report(config, state.kept.records, other, 2), now),
+        "a clean leave begins": Leave(now),
         "a proposal for all groups of one server": _letter(
             other, Propose(state.incarnation.boot, newer), now
         ),

@@ -51,6 +51,7 @@ _COMMANDS: dict[tuple[str, ...], Make] = {
     ),
     ("cluster", "start"): lambda _w, _o, _: ops.ClusterStart(),
     ("cluster", "stop"): lambda _w, _o, _: ops.ClusterStop(),
+    ("cluster", "acknowledge"): lambda _w, _o, _: ops.Acknowledge(),
     ("cluster", "verification"): lambda w, _o, _: ops.Verification(w[0] == "on"),
     ("server", "start"): lambda w, o, s: ops.ServerStart((*w, s)[0], "--alone" in o),
     ("server", "stop"): lambda w, _o, s: ops.ServerStop((*w, s)[0]),

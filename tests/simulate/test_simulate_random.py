@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from clpcore.decide import agenda
 from clpcore.simulate import Scenario, Violated
 from clpcore.simulate.schedule import schedule
 
@@ -28,6 +29,14 @@ def test_no_schedule_breaks_a_promise(ten: int) -> None:
         except Violated as violated:
             script = "\n".join(f"> {line}" for line in schedule(seed))
             pytest.fail(f"seed {seed}: {violated}\n{script}")
+
+
+def test_groups_that_wait_their_turn_break_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda, "AT_ONCE", 1)
+    for seed in SEEDS[:20]:
+        scenario = Scenario()
+        for line in schedule(seed):
+            scenario.do(line)
 
 
 _SAYS = """

@@ -1,0 +1,48 @@
+"""Calls of drivers that are under way: each one is answered, or given up at its deadline."""
+
+from __future__ import annotations
+
+from clpcore.decide import ordering, recovery
+from clpcore.decide.turn import Turn
+from clpcore.model.inputs import Outcome
+
+
+def take_done(turn: Turn, action: int, outcome: Outcome) -> None:
+    """Hand an answer to whoever asked; one that nobody waits for any more is dropped."""
+    asked = turn.running.get(action)
+    if asked is None:
+        return
+    turn.running.drop(action)
+    if asked.group:
+        ordering.take_done(turn, asked.group, asked.name, action, outcome)
+    else:
+        recovery.take_observation(turn, asked.name, action, outcome)
+
+
+def give_up(turn: Turn) -> None:
+    """Ask anew where an outcome was lost, as it is when this core fails on it.
+
+    It is no stall, with its policy: on what was lost nobody may act.
+    """
+    for action, asked in turn.running.items():
+        if turn.now < asked.until:
+            continue
+        turn.running.drop(action)
+        turn.say("rc555", name=asked.name, server=turn.me)
+        if asked.group:
+            ordering.forget_call(turn, asked.group, asked.name, action)
+        else:
+            recovery.forget_look(turn, asked.name, action)
+
+
+def settle(turn: Turn) -> None:
+    """Come back when the next outcome would be late."""
+    late = min((asked.until for _, asked in turn.running.items()), default=None)
+    if late is not None:
+        turn.wake(max(late, turn.now + 1))  # only a tick gives up
+
+
+def prolong(turn: Turn, pause: int) -> None:
+    """Wait longer by as many ms as this server did not run: answers may lie in its inbox."""
+    for action, asked in turn.running.items():
+        turn.running.change(action, until=asked.until + pause)

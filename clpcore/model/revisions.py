@@ -1,0 +1,123 @@
+"""Revisions of the configuration, and what agents say to each other about them.
+
+A revision is conf.d and scripts as one bundle of bytes. These words go over the sessions beside the
+letters and never through ``decide.step``: the core decides with the configuration, not on it.
+Like letters they may be lost; whoever asked asks again, or gives up.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+SHORT = 12  # characters of a digest that tell revisions of one number apart
+
+
+@attrs.frozen(order=True)
+class Revision:
+    """The identity of a configuration: its number, and the SHA-256 of its bundle in hex."""
+
+    number: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Give it as folders and heartbeats have it."""
+        return f"{self.number:06}-{self.digest[:SHORT]}"
+
+
+def number_of(name: str) -> int:
+    """Give the number in a revision's name, 0 if it is none."""
+    number, _, digest = name.partition("-")
+    return int(number) if number.isdecimal() and len(number) < SHORT and digest else 0
+
+
+@attrs.frozen(kw_only=True)
+class About:
+    """Where a revision comes from: *at* is the wall clock's time in ms, *by* a user's name."""
+
+    by: str = ""
+    server: str = ""
+    at: int = 0
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """A problem that a server found in a configuration; *line* is 0 where no line is to blame."""
+
+    file: str = ""
+    line: int = 0
+    key: str = ""
+    what: str
+    remedy: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Prepare:
+    """Fetch *revision* from me, check it as you would use it, hold it, and say whether it can be.
+
+    *base* names the revision that it replaces, which must be yours; *insist* takes any that is not
+    newer. *dry*: only check.
+    """
+
+    apply: str  # the identity of this attempt
+    base: str
+    revision: Revision
+    about: About
+    dry: bool = False
+    insist: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """Answer to a Prepare; *refusal* says why not in one sentence, *findings* what was found."""
+
+    apply: str
+    ok: bool
+    refusal: str = ""
+    remedy: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@attrs.frozen
+class Commit:
+    """The sender has committed what you hold: do the same, and start again with it."""
+
+    apply: str
+
+
+@attrs.frozen
+class Committed:
+    """Answer to a Commit: it is on disk."""
+
+    apply: str
+
+
+@attrs.frozen
+class Abandon:
+    """Drop what you hold: it will not be committed."""
+
+    apply: str
+
+
+@attrs.frozen
+class AskPart:
+    """Send me the bundle of the revision of this name from *offset* on."""
+
+    name: str
+    offset: int
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """A piece of a bundle in base64; *revision* is None if the sender has none of that name."""
+
+    name: str
+    offset: int
+    revision: Revision | None = None
+    about: About = About()
+    size: int = 0
+    data: str = ""
+
+
+Dispatch = Prepare | Prepared | Commit | Committed | Abandon | AskPart | Part
