@@ -38,8 +38,9 @@ def test_a_killed_application_is_reactivated_in_place_at_once(make_cluster: Make
         ended = cluster.wait_told("rm140", by="node1", after=killed, resource="exec1")
         repaired = cluster.wait_told("rc11", by="node1", after=killed, epoch="1")
         visits.wait_for(lambda visit: visit.who == "node1", after=repaired.at)
-    assert ended.at - killed < 100 * _MS
-    assert repaired.at - killed < 800 * _MS
+    # Its speed is the benchmark's matter; here: long before pidw1 looks again.
+    assert ended.at - killed < 5_000 * _MS
+    assert repaired.at - killed < 10_000 * _MS
     after = cluster.kept("node1")
     assert after["exec1"] != before["exec1"]
     assert cluster.told("rm13", by="node1", monitor="pidw1", count="1") is not None

@@ -13,7 +13,7 @@ import pytest
 from clp_lab import demo
 from clp_lab.conf import plan_of
 from clp_lab.lab import Lab
-from clp_lab.trial import Trial
+from clp_lab.trial import FRONTEND, Trial
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(60)]
 
@@ -48,7 +48,7 @@ def test_nothing_of_a_cluster_outlives_its_lab(key: Path) -> None:
     """What the agents keep running are processes of their own: they end with their server."""
     lab = Lab(plan_of(demo.demo_conf(), key))
     with lab:
-        with lab.visit(demo.FRONTEND) as visits:
+        with lab.visit(FRONTEND) as visits:
             visits.wait_for(lambda visit: visit.answered)
         pids = [pid for name in ("node1", "node2") for pid in lab.pids(name)]
         os.kill(lab.status().keeper, signal.SIGKILL)

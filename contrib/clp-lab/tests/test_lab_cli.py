@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clp_lab import cli
+from clp_lab.demo import demo_conf
+from clpcore.ctl import main
 
 Wait = Callable[..., Any]
 Run = Callable[..., str]
@@ -26,10 +31,10 @@ def lab(
 
         def run(*words: str, ends: int = 0) -> str:
             capfd.readouterr()
-            code = cli.main(list(words))
+            code = main.main(["lab", *words])
             said = capfd.readouterr()
             assert code == ends, said
-            return said.err if code else said.out
+            return said.out + said.err
 
         yield run
         run("down")
@@ -60,17 +65,20 @@ def test_a_whole_session(lab: Run, tmp_path: Path, stand_in: Path, eventually: W
     conf = Path(json.loads(lab("status", "--json"))["servers"][0]["root"], "etc/clpcore")
     assert (conf / "conf.d/cluster.toml").exists()
     again = lab("up", ends=1)
-    assert (
-        again
-        == "clp lab: the lab 'lab' is up already: 'clp lab down', or 'clp lab --name OTHER up'\n"
+    assert again == (
+        "clp: the lab 'lab' is up already\n     `clp lab down`, or `clp lab --name OTHER up`\n"
     )
     eventually(lambda: "node1 healthy for" in lab("status"))
     assert lab("exec", "node1", "--", "hostname") == "node1\n"
     lab("exec", "node1", "--", "sh", "-c", "exit 3", ends=3)
     assert lab("exec", "client", "sh", "-c", "kill -9 $$", ends=137) == ""
-    assert lab("fault", "kill", "node2").startswith("done at ")
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    killed = lab("fault", "kill", "node2")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  node2 is off: its power was cut\n", killed)
     assert "off (killed)" in lab("status")
-    lab("fault", "start", "node2")
+    started = json.loads(lab("fault", "start", "node2", "--json"))
+    assert before < started.pop("now_ms") <= time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    assert started == {"ok": True, "done": "node2 is on: a new life with a new boot id"}
     lab("fault", "delay", "node1", "node2", "20ms", "--jitter", "5ms", "--one-way")
     lab("fault", "loss", "node1", "client", "12.5")
     status = lab("status")
@@ -93,13 +101,73 @@ def test_refusals_are_one_line_each(lab: Run) -> None:
     lab("--name", "other", "up", "--servers", "1")
     try:
         refused = lab("--name", "other", "fault", "kill", "node7", ends=1)
-        assert refused == "clp lab: no server 'node7' here: there are node1\n"
+        assert refused == "clp: no server 'node7' here: there are node1\n"
         refused = lab("--name", "other", "logs", "node7", ends=1)
-        assert refused == "clp lab: no server 'node7' here: there are node1\n"
+        assert refused == "clp: no server 'node7' here: there are node1\n"
         refused = lab("--name", "other", "exec", "node7", "true", ends=1)
-        assert refused == "clp lab: no place 'node7' here: there are client, lb, node1\n"
+        assert refused == "clp: no place 'node7' here: there are client, lb, node1\n"
     finally:
         lab("--name", "other", "down")
+
+
+def _conf(folder: Path, more: str = "") -> Path:
+    conf = folder / "conf"
+    shutil.copytree(demo_conf(), conf)
+    (conf / "more.toml").write_text(more)
+    return conf
+
+
+@pytest.mark.netns
+def test_a_broken_configuration_starts_nothing(
+    lab: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is told as `clp config check` tells it, with its exit code, before anything is made."""
+    conf = _conf(tmp_path, '[group.failover1.resource.lbpp1]\nprot = 26001\ncolour = "red"\n')
+    said = lab("up", str(conf), ends=78)
+    assert main.main(["config", "check", str(conf)]) == 78
+    checked = capfd.readouterr().out
+    assert "lbpp1.prot" in checked
+    assert said == f"{checked}clp: no lab was started: correct it, then `clp config check {conf}`\n"
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+    demo = lab("demo", "--conf", str(conf), ends=78)
+    assert "lbpp1.colour" in demo
+
+
+@pytest.mark.netns
+def test_a_configuration_that_is_sound_comes_up_and_logs_are_followed(
+    lab: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], eventually: Wait
+) -> None:
+    assert "lab up in " in lab("up", str(_conf(tmp_path)))
+    assert "The agent of node1 has started" in lab("logs", "node1", "-n", "5")
+    words = ["lab", "logs", "node2", "-n", "0", "--follow"]
+    reader = threading.Thread(target=main.main, args=[words])
+    reader.start()
+    came: list[str] = []
+
+    def read() -> str:
+        came.append(capfd.readouterr().out)
+        return "".join(came)
+
+    eventually(lambda: "== node2\n" in read())
+    assert main.main(["lab", "fault", "agent-kill", "node2"]) == 0
+    eventually(lambda: "node2  lab: the agent ended with -9: waiting" in read())
+    assert main.main(["lab", "down"]) == 0
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+@pytest.mark.netns
+def test_a_server_that_does_not_come_up_is_named_with_its_last_words(
+    lab: Run, tmp_path: Path
+) -> None:
+    """What the check cannot see, the agent says: here that there is no cluster key."""
+    file = tmp_path / "lab.toml"
+    file.write_text(f'[files]\n"etc/clpcore/conf.d" = "{_conf(tmp_path)}"\n')
+    said = lab("up", str(file), ends=1)
+    assert re.search(r"^  .*cluster\.key", said, re.MULTILINE)
+    assert "clp: node1 does not come up: its agent ended at once" in said
+    assert said.endswith("     all of them: `clp lab logs node1`; then `clp lab down`\n")
+    assert "cluster.key" in lab("logs", "node1")
 
 
 @pytest.mark.parametrize(
@@ -109,27 +177,27 @@ def test_refusals_are_one_line_each(lab: Run) -> None:
         (["up", "--servers", "0"], 1, "a lab has 1 to 32 servers, not 0"),
         (["fault", "delay", "a", "b", "soon"], 1, 'expected a duration: seconds as a number, or "'),
         (["fault", "loss", "a", "b", "101"], 1, "loss 101: 0 to 100 percent"),
-        (["exec", "node1"], 1, "exec what? 'clp lab exec node1 -- COMMAND'"),
+        (["exec", "node1"], 1, "`clp lab exec node1 -- COMMAND`"),
+        (["up", ".", "--servers", "2"], 1, "leave out --servers"),
+        (["fault", "kil", "node1"], 2, "did you mean 'kill'?"),
+        (["falt"], 2, "did you mean 'fault'?"),
+        (["up", "--severs", "2"], 2, "did you mean '--servers'?"),
+        (["up", "--servers", "two"], 2, "'two' is not a whole number"),
+        ([], 2, "`clp lab` needs COMMAND"),
+        (["fault"], 2, "`clp lab fault` needs VERB"),
         (["--name", "nowhere", "fault", "kill", "a"], 3, "no lab answers at"),
     ],
 )
 def test_what_is_wrong_is_told(
     capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
-    assert cli.main(words) == code
+    assert main.main(["lab", *words]) == code
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", [[], ["fault"], ["fault", "smite", "node1"], ["burn"]])
-def test_wrong_usage_ends_with_2(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("words", [["--help"], ["up", "--help"], ["fault", "--help"]])
 def test_help_is_there(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(words)
+        main.main(["lab", *words])
     assert caught.value.code == 0
     assert "usage: clp lab" in capsys.readouterr().out

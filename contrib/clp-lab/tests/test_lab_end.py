@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.netns
 Wait = Callable[..., Any]
 MakeLab = Callable[..., Lab]
 
+_START_S = 0.12  # what a start of two servers takes
 _KINDS = ("net", "pid", "mnt", "uts", "user")
 
 
@@ -46,6 +48,13 @@ def _began(pid: int) -> int | None:
     except OSError:
         return None
     return None if words[0] == "Z" and int(words[1]) != os.getpid() else int(words[19])
+
+
+def _mounts(pid: int, folder: Path) -> bool:
+    """Whether a process sees a mount of that lab."""
+    with contextlib.suppress(OSError):
+        return str(folder) in Path(f"/proc/{pid}/mountinfo").read_text()
+    return False
 
 
 class _Traces:
@@ -78,6 +87,7 @@ class _Traces:
             for pid in _pids()
             if self.namespaces & set(_namespaces(pid).values()) and (_began(pid) or 0) <= newest
         ]
+        rest += [f"mount of {pid}" for pid in _pids() if _mounts(pid, self.folder)]
         rest += [str(self.folder)] if self.folder.exists() else []
         if Path("/proc/self/mountinfo").read_text() != self.mounts:
             rest.append("mounts")
@@ -107,6 +117,8 @@ def _wait_for_guard(lab: Lab) -> None:
 def test_down_leaves_nothing(busy: tuple[Lab, _Traces]) -> None:
     lab, traces = busy
     assert len(traces.namespaces) == 4 * 4 + 1  # net, pid, mnt and uts of each place, and home
+    inside = [server.pid for server in lab.status().servers]
+    assert all(_mounts(pid, lab.folder) for pid in inside)
     lab.down()
     assert traces.left() == []
     with pytest.raises(LabGoneError, match="start one with 'clp lab up'"):
@@ -121,6 +133,54 @@ def test_the_end_of_the_keeper_leaves_nothing(
     os.kill(traces.keeper, number)
     _wait_for_guard(lab)
     assert traces.left() == []
+
+
+@pytest.mark.parametrize("rootless", [None, True], ids=["as we are", "user namespace"])
+@pytest.mark.parametrize("steps", range(8))
+def test_the_end_of_the_keeper_while_it_starts_leaves_nothing(
+    agent: tuple[str, ...], tmp_path: Path, eventually: Wait, *, steps: int, rootless: bool | None
+) -> None:
+    """Killed after so many eighths of the time that a start takes, whatever it does then."""
+    before = Path("/proc/self/mountinfo").read_text()
+    folder = tmp_path / "lab"
+    plan = Plan(servers=servers(2), agent=agent, user_namespace=rootless)
+    code = (
+        "import sys; from pathlib import Path; from clp_lab.lab import Lab\n"
+        "from clp_lab.plan import Plan\n"
+        "Lab(Plan.from_json(sys.argv[1]), folder=Path(sys.argv[2])).up(detach=True)"
+    )
+    argv = [sys.executable, "-c", code, plan.as_json(), str(folder)]
+    with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as starter:
+        keeper = eventually(lambda: _keeper_of(folder))
+        time.sleep(steps * _START_S / 8)  # whatever it does then: the point of the test
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(keeper, signal.SIGKILL)
+        starter.wait(10)
+    eventually(lambda: not folder.exists())
+    assert _began(keeper) is None
+    assert [pid for pid in _pids() if _mounts(pid, folder)] == []
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def _keeper_of(folder: Path) -> int | None:
+    """The keeper of a lab that is being made: the one whose parent, too, logs into its folder."""
+    log = str(folder / "log/keeper.log")
+    for pid in _pids():
+        if _log(pid) == log and _log(_parent(pid)) == log:
+            return pid
+    return None
+
+
+def _log(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/2")  # noqa: PTH115
+    return ""
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

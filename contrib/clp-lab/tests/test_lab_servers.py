@@ -79,7 +79,7 @@ def test_a_killed_server_comes_back_with_a_new_boot_id_and_an_empty_run(pair: La
     after = _boot_id(pair, "node1")
     assert after not in {before, Path("/proc/sys/kernel/random/boot_id").read_text().strip()}
     assert pair.status().server("node1").boot_id == after
-    assert sorted(path.name for path in (root / "run").iterdir()) == ["boot_id", "power"]
+    assert sorted(path.name for path in (root / "run").iterdir()) == ["boot_id", "lock", "power"]
     assert (root / "var/kept").exists()
     assert (root / "etc/kept").exists()
 

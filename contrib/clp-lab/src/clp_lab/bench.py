@@ -7,22 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from clp_lab import measures
+from clp_lab import footprint, load, measures
 from clp_lab.errors import LabError
 from clp_lab.measures import Sample
 from clp_lab.rig import PROBE_MS, THRESHOLD, Times
 
 TIMEOUTS = (3_000, 1_000, 500, 250)
-_KILL = (
-    ("first answer", "first answer"),
-    ("detected", "detected"),
-    ("decided", "decided"),
-    ("activated", "activated"),
-    ("application's own start", "application"),
-    ("own overhead", "own overhead"),
-    ("through the frontend", "frontend"),
-    ("routed (probe)", "routed"),
-)
+_SHORT_S = 30  # of the measurements that need no more
 _PARTS = ("kill", "application", "move", "status", "rest", "lateness", "burn", "step")
 
 
@@ -77,15 +68,20 @@ def _table(title: str, columns: Sequence[str]) -> None:
 
 
 def _kill(given: argparse.Namespace) -> None:
-    _table(
-        f"Server kill, {given.runs} runs each. First answer: of the other server, asked directly. "
-        "Own overhead: from\ndetected to that answer; the application's own start is in it and "
-        "shown apart.",
-        ("heartbeat timeout", *(title for title, _ in _KILL)),
-    )
+    begun = False
     for timeout in TIMEOUTS:
         sample = measures.server_kill(Times(timeout=timeout), given.runs)
-        _row(str(timeout), *(_cell(sample, name) for _, name in _KILL))
+        if not begun:
+            _table(
+                f"Server kill, {given.runs} runs each. Detected, decided, activated and routed "
+                "follow each other and\nmake up the answer through the frontend; routed is the "
+                "balancer's own probe time. First answer: of\nthe heir, asked directly; the "
+                "application's own start, in it, counts from the fork of its process. Own\n"
+                "overhead: from detected to activated, which does not wait for the application.",
+                ("heartbeat timeout", *sample.names),
+            )
+            begun = True
+        _row(str(timeout), *(_cell(sample, name) for name in sample.names))
 
 
 def _application(given: argparse.Namespace) -> None:
@@ -106,12 +102,13 @@ def _status(given: argparse.Namespace) -> None:
     _row(*(_cell(sample, name) for name in sample.names))
 
 
-def _rest(_given: argparse.Namespace) -> None:
+def _rest(given: argparse.Namespace) -> None:
+    seconds = min(given.seconds, _SHORT_S)
     _table(
-        "At rest, 30 s, heartbeat 200 ms: agent, template and workers together.",
+        f"At rest, {seconds} s, heartbeat 200 ms: agent, template and workers together.",
         ("server", "PSS, MiB", "CPU, % of a core", "processes"),
     )
-    for each in measures.at_rest(30):
+    for each in footprint.at_rest(seconds):
         _row(
             f"{each.server} ({each.role})",
             f"{each.pss_mib:.1f}",
@@ -120,27 +117,30 @@ def _rest(_given: argparse.Namespace) -> None:
         )
 
 
-def _lateness(_given: argparse.Namespace) -> None:
+def _lateness(given: argparse.Namespace) -> None:
+    seconds = min(given.seconds, _SHORT_S)
+    found = load.lateness(seconds)
     _table(
-        "Largest lateness of a 100 ms heartbeat in 30 s while a driver blocks and both cores burn.",
+        f"Largest lateness of a 100 ms heartbeat, {seconds} s in which a driver blocks and all "
+        "cores burn.",
         ("server", "ms"),
     )
-    for server, worst in measures.lateness(30).items():
+    for server, worst in found.items():
         _row(server, f"{worst:.1f}")
 
 
 def _burn(given: argparse.Namespace) -> None:
     _table(
-        f"False failovers while both cores burn, {given.seconds} s at each timeout.",
+        f"False failovers while all cores burn, {given.seconds} s at each timeout.",
         ("heartbeat timeout", "servers taken for silent"),
     )
     for timeout in TIMEOUTS:
-        _row(str(timeout), str(measures.false_failovers(Times(timeout=timeout), given.seconds)))
+        _row(str(timeout), str(load.false_failovers(Times(timeout=timeout), given.seconds)))
 
 
 def _step(_given: argparse.Namespace) -> None:
     print("\n`step` at 32 servers x 512 groups.\n")
-    print(measures.step_times().rstrip(), flush=True)
+    print(load.step_times().rstrip(), flush=True)
 
 
 _MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {

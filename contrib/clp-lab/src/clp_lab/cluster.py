@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from clp_lab import initd
+from clp_lab import initd, mounts
 from clp_lab.board import Board
 from clp_lab.errors import LabError
 from clp_lab.health import HealthProbe
@@ -29,7 +29,9 @@ from clp_lab.plan import (
 
 _REAP_S = 5.0
 _REAP_STEP_S = 0.0002
-_NOT_INHERITED = ("NOTIFY_SOCKET", "CLP_ROOT", "CLP_SERVER", "CLP_LAB")
+_OF_THE_CALLER = ("NOTIFY_SOCKET", "CLP_ROOT", "CLP_SERVER", "CLP_LAB")
+_OF_THE_MACHINE = ("TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+_NOT_INHERITED = (*_OF_THE_CALLER, *_OF_THE_MACHINE)
 
 
 class Cluster:
@@ -66,6 +68,7 @@ class Cluster:
             name=name,
             slot=slots[name],
             root=None,
+            seen=(),
             program=self._probe if name == BALANCER else None,
             environment=_inherited(),
             log=self.folder / "log" / f"{name}.log",
@@ -76,10 +79,12 @@ class Cluster:
 
     def _server_life(self, life: initd.Life, server: ServerPlan) -> initd.Life:
         root = self.folder / server.name
-        agent = self.plan.agent if server.agent is None else server.agent
+        agent = self.plan.agent_of(server)
         own = {"CLP_ROOT": str(root), "CLP_SERVER": server.name, "CLP_LAB": "1"}
         environment = {**life.environment, **server.environment, **own}
-        return attrs.evolve(life, root=root, program=agent or None, environment=environment)
+        seen = mounts.needed(environment, agent)
+        program = agent or None
+        return attrs.evolve(life, root=root, seen=seen, program=program, environment=environment)
 
     def _probe(self) -> None:
         """Run the health probe: the program of the load balancer's place."""

@@ -2,7 +2,14 @@
 
 
 class LabError(Exception):
-    """The lab cannot do this; the text says what, why and the next step."""
+    """The lab cannot do this; the text says what and why, `remedy` (or its end) the next step.
+
+    Several problems are one a line.
+    """
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 class LabGoneError(LabError):
@@ -10,4 +17,4 @@ class LabGoneError(LabError):
 
 
 class LabFileError(LabError):
-    """The lab file is wrong; one problem a line."""
+    """The lab file, or the configuration of the cluster, is wrong."""

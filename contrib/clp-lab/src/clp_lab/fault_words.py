@@ -1,11 +1,32 @@
 """The words of `clp lab fault`: what a person says, to the request that the keeper takes."""
 
 import argparse
+from collections.abc import Mapping
 
 from clp_lab.errors import LabError
 from clp_lab.file import milliseconds
+from clpcore.ctl.parsing import Parser
 
 _NS_PER_MS = 1_000_000
+_DONE = {
+    "kill": "{server} is off: its power was cut",
+    "start": "{server} is on: a new life with a new boot id",
+    "stop": "{server} shuts down in order",
+    "pause": "{server} is frozen",
+    "resume": "{server} goes on where it was",
+    "agent-kill": "the agent of {server} was killed; PID 1 starts it again",
+    "agent-stop": "the agent of {server} was told to stop (SIGTERM), and stays so",
+    "agent-start": "the agent of {server} starts",
+    "unplug": "the cable of {server} is out",
+    "plug": "the cable of {server} is in",
+    "burn": "{processes} processes burn in {server} for {seconds:g} s",
+    "cut": "nothing passes {way}",
+    "delay": "frames {way} come later by {time}, jitter {jitter}",
+    "loss": "{percent:g}% of the frames {way} are lost",
+    "duplicate": "{percent:g}% of the frames {way} come twice",
+    "reorder": "{percent:g}% of the frames {way} are overtaken",
+    "heal": "good wires again {way}",
+}
 _SERVER_VERBS = {
     "kill": "cut the power: PID 1 killed, port closed in the same moment",
     "start": "switch on: a new life with a new boot id",
@@ -25,15 +46,26 @@ _SHARES = {
 }
 
 
-def add_verbs(parser: argparse.ArgumentParser) -> None:
+def add_verbs(parser: Parser) -> None:
     """Give `fault` its verbs."""
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    _add_server_verbs(verbs)
+    _add_way_verbs(verbs)
+    parser.verbs = tuple(verbs.choices)
+    for verb in verbs.choices.values():
+        verb.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def _add_server_verbs(verbs: "argparse._SubParsersAction[Parser]") -> None:
     for verb, text in _SERVER_VERBS.items():
         verbs.add_parser(verb, help=text).add_argument("server", metavar="SERVER")
     burn = verbs.add_parser("burn", help="keep cores busy inside a server")
     burn.add_argument("server", metavar="SERVER")
     burn.add_argument("seconds", type=float, metavar="SECONDS", help="up to 600")
     burn.add_argument("--processes", type=int, default=2, metavar="N", help="so many cores (2)")
+
+
+def _add_way_verbs(verbs: "argparse._SubParsersAction[Parser]") -> None:
     _add_pair(verbs.add_parser("cut", help="let nothing pass between two places"), "?")
     delay = verbs.add_parser("delay", help="let every frame arrive later")
     _add_pair(delay, None)
@@ -56,6 +88,19 @@ def _add_pair(parser: argparse.ArgumentParser, second: str | None) -> None:
     else:
         parser.add_argument("b", metavar="B", nargs="?", default="all", help="default: all")
     parser.add_argument("--one-way", action="store_true", help="only from A to B")
+
+
+def done(given: argparse.Namespace) -> str:
+    """Say what a verb has done."""
+    words = vars(given)
+    return _DONE[given.verb].format(**words, way=_way(words) if "a" in words else "")
+
+
+def _way(words: Mapping[str, object]) -> str:
+    a, b = words["a"], words["b"]
+    if a is None:
+        return "everywhere"
+    return f"from {a} to {b}" if words["one_way"] else f"between {a} and {b}"
 
 
 def request_of(given: argparse.Namespace) -> tuple[str, dict[str, object]]:

@@ -2,7 +2,6 @@
 
 import os
 import selectors
-import shutil
 import signal
 import socket
 import time
@@ -13,7 +12,7 @@ from typing import Never, NoReturn
 
 import attrs
 
-from clp_lab import namespaces
+from clp_lab import mounts, namespaces
 from clp_lab.board import Board
 from clp_lab.channel import Channel, Message
 from clp_lab.parts import keep_open
@@ -34,6 +33,7 @@ class Life:
         name: the place; its host name too.
         slot: its index on the board.
         root: CLP_ROOT of a server; None for a place that has no agent of an administrator's.
+        seen: what a server sees of the machine although it lies below /run, /tmp or /var.
         program: the agent, or the lab's own function that runs here; None: commands only.
         environment: of the agent and of every command.
         log: where the agent's output goes.
@@ -43,6 +43,7 @@ class Life:
     name: str
     slot: int
     root: Path | None
+    seen: tuple[Path, ...]
     program: Program | None
     environment: Mapping[str, str]
     log: Path
@@ -78,8 +79,11 @@ def _be_init(life: Life, board: Board, channel: Channel, lifeline: int) -> NoRet
         _take_stdio(life.log)
         namespaces.unshare(namespaces.NEWUTS)
         socket.sethostname(life.name)
-        namespaces.own_mounts()
         os.umask(0o022)
+        namespaces.own_mounts()
+        if life.root is not None:
+            mounts.empty(life.root)
+            mounts.take(life.root, life.seen)
         init = _Init(life, board, channel, lifeline)
     except OSError as error:
         channel.send({"failed": f"{life.name}: {error}"})
@@ -130,9 +134,7 @@ class _Init:
         self._asked_to_leave = True
 
     def _new_run(self, run: Path) -> str:
-        """Empty the volatile folder as a boot does, and give this life its boot id."""
-        shutil.rmtree(run, ignore_errors=True)
-        run.mkdir()
+        """Give this life its boot id, and its machine the power socket."""
         boot_id = Path("/proc/sys/kernel/random/uuid").read_text(encoding="ascii")
         (run / "boot_id").write_text(boot_id, encoding="ascii")
         self._power = PowerSocket(run / "power", self._selector, self._leave)

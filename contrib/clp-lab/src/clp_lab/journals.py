@@ -32,8 +32,7 @@ class Journal:
         file = store.stat().st_ino
         if file != self._file:
             self._file, self._last = file, 0
-        kinds = [journal.SENTENCE]
-        for line in journal.page(store, after=self._last, kinds=kinds, limit=_AT_ONCE):
+        for line in journal.page(store, after=self._last, limit=_AT_ONCE):
             row = journal.shown(line, self._server.name)
             self._told.append(Happened.of(self._server.name, row, self._offset))
             self._last = line.seq

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 NEWNS = 0x00020000
 NEWUTS = 0x04000000
@@ -14,7 +15,7 @@ NEWPID = 0x20000000
 NEWNET = 0x40000000
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 0x2, 0x4, 0x8
-_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -58,6 +59,21 @@ def own_mounts() -> None:
     _must("mount --make-rprivate /", _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     _must("mount /proc", _libc.mount(b"proc", b"/proc", b"proc", flags, None))
+
+
+def bind(source: Path, target: Path) -> None:
+    """Show `source` and what is mounted below it at `target`, too."""
+    _must(
+        f"mount --rbind {source} {target}",
+        _libc.mount(os.fsencode(source), os.fsencode(target), None, _MS_BIND | _MS_REC, None),
+    )
+
+
+def mount_memory(target: Path) -> None:
+    """Mount an empty file system in memory that everybody may write to."""
+    flags = _MS_NOSUID | _MS_NODEV
+    result = _libc.mount(b"tmpfs", os.fsencode(target), b"tmpfs", flags, b"mode=1777")
+    _must(f"mount tmpfs at {target}", result)
 
 
 def own_users() -> None:

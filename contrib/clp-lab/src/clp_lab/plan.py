@@ -101,6 +101,10 @@ class Plan:
         names = self.balancer.pool
         return tuple(server for server in self.servers if not names or server.name in names)
 
+    def agent_of(self, server: ServerPlan) -> tuple[str, ...]:
+        """Give the agent command of a server; empty: none."""
+        return self.agent if server.agent is None else server.agent
+
     def as_json(self) -> str:
         return json.dumps(attrs.asdict(self))
 

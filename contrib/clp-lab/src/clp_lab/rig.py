@@ -1,30 +1,32 @@
-"""A cluster to measure: the demo's group on two servers, with times of one's own."""
+"""The cluster that the benchmark measures: the demo's group on two servers, watched by a client."""
 
 import contextlib
-import json
 import shutil
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
-from clp_lab import timeline
+from clp_lab import starting
 from clp_lab.conf import cluster_key, plan_of
 from clp_lab.demo import demo_conf
 from clp_lab.errors import LabError
-from clp_lab.lab import Lab
 from clp_lab.plan import CLP, BalancerPlan
 from clp_lab.spots import Visits
-from clp_lab.story import Story, follow
+from clp_lab.trial import FRONTEND, SERVICE, Trial, on_trial
 
-FRONTEND = "http://203.0.113.10/"
-SERVICE = 8080
 PROBE_MS, THRESHOLD = 100, 1
+VISIT_MS = 5
 _PATIENCE_S = 40.0
-_STEP_S = 0.005
+_TIMER = """
+import subprocess, sys, time
+begin = time.monotonic_ns()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(time.monotonic_ns() - begin)
+sys.exit(done.returncode)
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,76 +43,37 @@ class Times:
 
 @attrs.frozen(kw_only=True)
 class Rig:
-    """A running cluster with everything that measures it."""
+    """A cluster on trial, and a client that asks the frontend, and each server directly."""
 
-    lab: Lab
-    story: Story
+    trial: Trial
     frontend: Visits
     direct: Mapping[str, Visits]
-    times: Times
-
-    def clp(self, server: str, *words: str) -> str:
-        """Run `clp` on a server; LabError with what it said when it fails."""
-        done = self.lab.server(server).run([CLP, *words], timeout=_PATIENCE_S)
-        if done.returncode:
-            raise LabError(f"clp {' '.join(words)} on {server}: {done.stdout}{done.stderr}".strip())
-        return done.stdout
-
-    def status(self, server: str) -> dict[str, Any]:
-        """Give the status document as that server sees it."""
-        document: dict[str, Any] = json.loads(self.clp(server, "status", "--json"))
-        return document
-
-    def home(self) -> str:
-        """Wait until both servers are online and agree that the group is; give where."""
-        found: list[str] = []
-
-        def at_rest() -> bool:
-            with contextlib.suppress(LabError, ValueError):
-                found[:] = [self._home_as_seen_by(name) for name in ("node1", "node2")]
-                return found[0] == found[1] != ""
-            return False
-
-        wait(at_rest, "the cluster does not come to rest")
-        return found[0]
-
-    def _home_as_seen_by(self, server: str) -> str:
-        status = self.status(server)
-        (group,) = status["groups"]
-        online = all(each["state"] == "Online" for each in status["servers"])
-        takers = [name for name, each in group["servers"].items() if each["can_take"]]
-        ready = online and group["state"] == "Online" and len(takers) == len(status["servers"])
-        return str(group["server"]) if ready else ""
-
-    def told(self, key: str, after: int, by: str = "", **args: str) -> int:
-        """Wait until a journal tells *key*; give when it did, in monotonic nanoseconds."""
-        found: list[timeline.Happened] = []
-
-        def is_told() -> bool:
-            first = timeline.first(self.story.so_far(), key, after=after, by=by, **args)
-            found[:] = [first] if first else []
-            return bool(found)
-
-        wait(is_told, f"no journal tells {key}")
-        return found[0].at
 
     def answered(self, visits: Visits, who: str, after: int) -> int:
         """Wait for an answer of *who* to a visit begun after *after*; give when it came."""
         return visits.wait_for(lambda v: v.who == who, after=after, timeout=_PATIENCE_S).end
 
+    def told(self, key: str, after: int, by: str) -> int:
+        """Wait until a server tells *key*; give when, in monotonic nanoseconds."""
+        return self.trial.wait_told(key, by=by, after=after).at
+
+    def timed(self, server: str, *words: str) -> int:
+        """Run `clp` on a server; give its nanoseconds from the fork to the end, as a shell's.
+
+        Raises:
+            LabError: it failed; with what it said.
+
+        """
+        argv = [sys.executable, "-I", "-S", "-c", _TIMER, CLP, *words]
+        done = self.trial.lab.server(server).run(argv, timeout=_PATIENCE_S)
+        if done.returncode:
+            raise LabError(f"clp {' '.join(words)} on {server}: {done.stderr}".strip())
+        return int(done.stdout)
+
 
 def other(server: str) -> str:
     """Give the other one of the two."""
     return "node1" if server == "node2" else "node2"
-
-
-def wait(condition: Callable[[], bool], complaint: str) -> None:
-    """Look every 5 ms until the condition holds; LabError with the complaint when it never does."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LabError(f"{complaint} within {_PATIENCE_S:g} s")
-        time.sleep(_STEP_S)
 
 
 @contextlib.contextmanager
@@ -136,27 +99,23 @@ def conf_of(times: Times, *, extra: str = "") -> Iterator[Path]:
 def rig(
     times: Times, *, extra: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[Rig]:
-    """Run a cluster with these times for the length of the block.
+    """Run a cluster with these times for the length of the block; it is at rest when that begins.
 
-    The client asks the frontend, and each server directly, every 5 ms, as in the measurement of
-    the peers.
+    The client asks every 5 ms, as in the measurement of the peers.
     """
     with contextlib.ExitStack() as stack:
         conf = stack.enter_context(conf_of(times, extra=extra))
         key = stack.enter_context(cluster_key())
-        balancer = BalancerPlan(interval=PROBE_MS, threshold=THRESHOLD)
-        plan = plan_of(conf, key, balancer)
+        plan = plan_of(conf, key, BalancerPlan(interval=PROBE_MS, threshold=THRESHOLD))
         changed = (attrs.evolve(each, environment=environment or {}) for each in plan.servers)
         plan = attrs.evolve(plan, servers=tuple(changed))
-        lab = stack.enter_context(Lab(plan))
-        frontend = stack.enter_context(lab.visit(FRONTEND, timeout=200))
-        direct = {
-            server.name: stack.enter_context(
-                lab.visit(f"http://{server.address}:{SERVICE}/", timeout=200)
-            )
-            for server in plan.servers
-        }
-        story = stack.enter_context(follow(lab, ("node1", "node2")))
-        made = Rig(lab=lab, story=story, frontend=frontend, direct=direct, times=times)
-        made.home()
-        yield made
+        trial = stack.enter_context(on_trial(plan, patience=_PATIENCE_S))
+        starting.must_come_up(trial.lab, plan)
+
+        def visit(url: str) -> Visits:
+            return stack.enter_context(trial.lab.visit(url, every=VISIT_MS, timeout=200))
+
+        frontend = visit(FRONTEND)
+        direct = {one.name: visit(f"http://{one.address}:{SERVICE}/") for one in plan.servers}
+        trial.home()
+        yield Rig(trial=trial, frontend=frontend, direct=direct)

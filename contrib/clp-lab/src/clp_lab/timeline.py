@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import attrs
@@ -37,6 +38,17 @@ def boot_time_offset() -> int:
     Journals use the one, visits the other; they drift apart only while the machine sleeps.
     """
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+
+
+def boot_time_ms(at: int) -> int:
+    """Give a monotonic nanosecond on the journals' clock."""
+    return (at + boot_time_offset()) // _NS_PER_MS
+
+
+def time_of_day(at: int) -> str:
+    """Give a monotonic nanosecond of the last hours as the clock on the wall shows it."""
+    seconds = (time.time_ns() - time.monotonic_ns() + at) / 1e9
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def first(

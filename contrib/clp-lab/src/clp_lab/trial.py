@@ -45,9 +45,10 @@ _CLAIMED = "rc529"
 class Trial:
     """What a test does to a cluster, and what it sees of it."""
 
-    def __init__(self, lab: Lab, audit: Audit) -> None:
-        """Take a lab that is up, and its auditor."""
+    def __init__(self, lab: Lab, audit: Audit, *, patience: float = _PATIENCE_S) -> None:
+        """Take a lab that is up, and its auditor; *patience*: seconds of a wait that says none."""
         self.lab = lab
+        self._patience = patience
         self.names = tuple(server.name for server in lab.status().servers)
         self._audit = audit
         self._journals = {name: Journal(lab.server(name)) for name in self.names}
@@ -150,7 +151,7 @@ class Trial:
         return timeline.first(story, key, after=after, **args)
 
     def wait_told(
-        self, key: str, *, by: str = "", after: int = 0, seconds: float = _PATIENCE_S, **args: str
+        self, key: str, *, by: str = "", after: int = 0, seconds: float | None = None, **args: str
     ) -> Happened:
         """Wait for such a sentence."""
         return self.until(
@@ -164,7 +165,7 @@ class Trial:
     def until(
         self,
         condition: Callable[[], _Value | None],
-        seconds: float = _PATIENCE_S,
+        seconds: float | None = None,
         complaint: str = "",
     ) -> _Value:
         """Give the condition's value once it is true; an agent that does not answer is not yet.
@@ -173,6 +174,7 @@ class Trial:
             LabError: it never was; says what it was last.
 
         """
+        seconds = self._patience if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while True:
             last: object
@@ -186,7 +188,7 @@ class Trial:
                 raise LabError(f"{complaint or 'not so'} within {seconds:g} s: {last}")
             time.sleep(_STEP_S)
 
-    def wait_online(self, *servers: str, seconds: float = _PATIENCE_S) -> None:
+    def wait_online(self, *servers: str, seconds: float | None = None) -> None:
         """Wait until each of these servers, by default all, shows all of these as Online."""
         wanted = servers or self.names
 
@@ -207,7 +209,7 @@ class Trial:
         *,
         by: str = "",
         epoch: int | None = None,
-        seconds: float = _PATIENCE_S,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         """Wait until the group is Online on that server, by the server's own word or that of `by`.
 
@@ -216,7 +218,7 @@ class Trial:
             name: the group.
             by: who says so.
             epoch: of the ownership; None: any.
-            seconds: how long.
+            seconds: how long; None: the trial's patience.
 
         """
 
@@ -238,6 +240,20 @@ class Trial:
     def _all_can_take(self, name: str) -> bool:
         servers = self.group(self.names[0], name)["servers"]
         return all(servers.get(each, {}).get("can_take") for each in self.names)
+
+    def home(self, group: str = "failover1") -> str:
+        """Wait until all servers are Online, agree where the group is, and could take it."""
+        return self.until(lambda: self._home(group), complaint="the cluster does not come to rest")
+
+    def _home(self, group: str) -> str:
+        """Give where a group that may move is by the word of all, else an empty text."""
+        views = [self.status(by) for by in self.names]
+        if any(server["state"] != "Online" for view in views for server in view["servers"]):
+            return ""
+        shown = [_named(view["groups"], group) for view in views]
+        found = {one["server"] for one in shown if one["state"] == "Online"}
+        takers = [shown[0]["servers"].get(name, {}).get("can_take") for name in self.names]
+        return str(found.pop()) if len(found) == 1 and all(takers) else ""
 
     # -- what must never be
 
@@ -297,7 +313,7 @@ def _tracebacks(log: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def on_trial(plan: Plan, *ports: int) -> Iterator[Trial]:
+def on_trial(plan: Plan, *ports: int, patience: float = _PATIENCE_S) -> Iterator[Trial]:
     """Start a cluster and its auditor, who watches the service and its probe port, and *ports*."""
     with Lab(plan) as lab, lab.audit(SERVICE, PROBE, *ports) as audit:
-        yield Trial(lab, audit)
+        yield Trial(lab, audit, patience=patience)
