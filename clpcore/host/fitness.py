@@ -15,7 +15,6 @@ from clpcore import api
 from clpcore.host.registry import Key, Owner
 
 _HOOK: Final = "clp_register"
-_DRIVEN: Final = frozenset({api.Kind.RESOURCE, api.Kind.MONITOR})
 
 
 class Unfit(Exception):
@@ -95,7 +94,7 @@ def _check_spec(spec: api.DriverSpec) -> None:
             f"{what} has the configuration class {spec.config!r:.80}, which is no attrs class",
             "Decorate it with @attrs.frozen and make its fields with api.setting.",
         )
-    if spec.kind in _DRIVEN and spec.make is None:
+    if spec.make is None and api.Capability.BUILT_IN not in spec.capabilities:
         raise Unfit(f"{what} has no make: nothing can drive it", "Give its DriverSpec a make.")
     if missing := _missing(spec.needs):
         words = ", ".join(missing)

@@ -6,10 +6,12 @@ one that raises stops no other. Order is by name: the file system must not decid
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 import attrs
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 EntryPoints: TypeAlias = tuple[importlib.metadata.EntryPoint, ...]
 
 _GROUP: Final = "clpcore.plugins"
+_UNINSTALL: Final = "Mend or uninstall {}, then restart the agent."
 _MEND: Final = "Mend or uninstall {}; the log of this process has the traceback."
 
 
@@ -42,19 +45,36 @@ def entry_points() -> EntryPoints:
     return _ordered(importlib.metadata.entry_points(group=_GROUP))
 
 
-def load(found: Iterable[importlib.metadata.EntryPoint] | None = None) -> Registry:
+def _untold(_plugin: str) -> None:
+    """Tell nobody."""
+
+
+def load(
+    found: Iterable[importlib.metadata.EntryPoint] | None = None,
+    *,
+    deadly: Mapping[str, str] | None = None,
+    begins: Callable[[str], None] = _untold,
+) -> Registry:
     """Load every plugin; whatever is wrong with one is in the answer, never raised.
+
+    A plugin may end or block the process that loads it. A caller that must not suffer from that
+    loads in a child, hears there what *begins*, and tries again with what was *deadly*.
 
     Args:
         found: the entry points; without them those of all installed plugins.
+        deadly: plugins that are refused without a look at them, each with the reason.
+        begins: called with the name of each plugin that is loaded next.
 
     """
     points = entry_points() if found is None else _ordered(found)
-    return _load(points, _owner)
+    return _load(points, _owner, deadly or {}, begins)
 
 
 def _load(
-    points: EntryPoints, owner_of: Callable[[importlib.metadata.EntryPoint], Owner]
+    points: EntryPoints,
+    owner_of: Callable[[importlib.metadata.EntryPoint], Owner],
+    deadly: Mapping[str, str],
+    begins: Callable[[str], None],
 ) -> Registry:
     specs: dict[Key, api.DriverSpec] = {}
     owners: dict[Key, Owner] = {}
@@ -63,6 +83,11 @@ def _load(
         first, *others = same_name
         owner = owner_of(first)
         refused += [_shadowed(owner_of(other), owner) for other in others]
+        if first.name in deadly:
+            remedy = _UNINSTALL.format(owner.distribution)
+            refused.append(Refused(first.name, owner.distribution, deadly[first.name], remedy))
+            continue
+        begins(first.name)
         try:
             fit = _specs(first, owners, owner)
         except Unfit as unfit:
@@ -85,7 +110,7 @@ def load_one(plugin: str, found: Iterable[importlib.metadata.EntryPoint] | None 
     points = entry_points() if found is None else _ordered(found)
     mine = tuple(point for point in points if point.name == plugin)[:1]
     if mine:
-        return _load(mine, _unread_owner)
+        return _load(mine, _unread_owner, {}, _untold)
     nobody = Refused(plugin, "", f"no plugin {plugin} is installed", "Install it on this server.")
     return Registry(refused=(nobody,))
 
@@ -124,11 +149,12 @@ def _specs(
     manager.add_hookspecs(api.Hooks)
     collected = _Collected()
     try:
-        plugin = point.load()
-        check_hooks(manager, plugin)
-        manager.register(plugin, point.name)
-        manager.check_pending()
-        manager.hook.clp_register(register=collected)
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no answer of ours
+            plugin = point.load()
+            check_hooks(manager, plugin)
+            manager.register(plugin, point.name)
+            manager.check_pending()
+            manager.hook.clp_register(register=collected)
         check_specs(collected.specs, taken, owner)
     except Unfit:
         raise
@@ -138,7 +164,7 @@ def _specs(
         ) from error
     except pluggy.PluginValidationError as error:
         raise Unfit(f"it does not fit its hook: {error}", "Mend the plugin.") from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         logger.exception("plugin %s", point.name)
         reason = f"it raises {type(error).__name__}: {error}"
         raise Unfit(reason, _MEND.format(owner.distribution)) from error

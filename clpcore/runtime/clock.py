@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 from typing import Final
@@ -24,4 +25,9 @@ def boot_id(lab: Path | None = None) -> str:
     """Give the id of this boot of the machine, or of the lab's server if its file is there."""
     if lab is not None and lab.exists():
         return lab.read_text().strip()
+    return _kernels_boot_id()
+
+
+@functools.cache
+def _kernels_boot_id() -> str:
     return _KERNEL.read_text().strip()

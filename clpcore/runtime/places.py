@@ -52,6 +52,11 @@ class Root:
         return self.run / "boot.json"
 
     @property
+    def newest(self) -> Path:
+        """Give the file of the newest heartbeat taken of each other server."""
+        return self.run / "newest"
+
+    @property
     def control(self) -> Path:
         """Give the socket for operators."""
         return self.run / "control"

@@ -113,6 +113,18 @@ def test_what_is_built_in_needs_no_make(shelf: Shelf) -> None:
     assert shelf.load().refused == ()
 
 
+@pytest.mark.parametrize("kind", list(api.Kind))
+def test_what_is_not_built_in_needs_a_make(shelf: Shelf, kind: api.Kind) -> None:
+    shelf.add_specs("mute", f'spec("mute", kind=api.{kind}, make=None)')
+    assert shelf.refusal().reason == f"{kind.value} 'mute' has no make: nothing can drive it"
+
+
+@pytest.mark.parametrize("kind", list(api.Kind))
+def test_drivers_of_every_kind_are_taken(shelf: Shelf, kind: api.Kind) -> None:
+    shelf.add_specs("any", f'spec("any", kind=api.{kind})')
+    assert list(shelf.load().specs) == [(kind, "any")]
+
+
 def test_a_driver_that_another_plugin_brings_names_both_owners(shelf: Shelf) -> None:
     shelf.add_specs("first", 'spec("same")')
     shelf.add_specs("second", 'spec("other")', 'spec("same")')
@@ -174,6 +186,7 @@ def test_a_plugin_name_that_is_taken_names_both_distributions(shelf: Shelf) -> N
         ("import no_such_library", "it cannot be imported: No module named 'no_such_library'"),
         ("1 / 0", "it raises ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "it raises SystemExit: 3"),
+        ("raise KeyboardInterrupt", "it raises KeyboardInterrupt: "),
         ("def", "it raises SyntaxError"),
     ],
 )
@@ -224,6 +237,27 @@ def test_a_worker_loads_its_plugin_and_no_other(shelf: Shelf) -> None:
     assert list(registry.specs) == [(api.Kind.RESOURCE, "one")]
     assert registry.refused == ()
     assert "dist_other" not in sys.modules
+
+
+def test_what_is_known_to_be_deadly_is_refused_without_a_look(shelf: Shelf) -> None:
+    shelf.add("bad", "raise AssertionError")
+    shelf.add_specs("good", 'spec("one")')
+    begun: list[str] = []
+    registry = host.load(shelf.points(), deadly={"bad": "it kills"}, begins=begun.append)
+    assert begun == ["good"]
+    assert list(registry.specs) == [(api.Kind.RESOURCE, "one")]
+    remedy = "Mend or uninstall dist-bad, then restart the agent."
+    assert registry.refused == (host.Refused("bad", "dist-bad", "it kills", remedy),)
+    assert "dist_bad" not in sys.modules
+
+
+def test_what_a_plugin_prints_is_no_output_of_ours(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.add("loud", "print('hello')")
+    shelf.load()
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\n")
 
 
 def test_a_plugin_that_is_not_there_is_refused(shelf: Shelf) -> None:

@@ -1,7 +1,7 @@
 """What resources keep running: who it is, in files of /run, and the event of its end.
 
 The files are written by workers before a process may run on, so that neither a worker's nor the
-agent's crash loses one; a pid counts only together with the start time.
+agent's crash loses one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import attrs
 from clpcore import api
 from clpcore.runtime import files
 from clpcore.runtime.driving import processes
+from clpcore.runtime.driving.launched import Launched
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +33,14 @@ Ended: TypeAlias = Callable[[str, str, api.Process], None]
 class Identity:
     """A process that was kept, alive or not, and the file that its output goes to."""
 
-    process: api.Process
+    name: str
+    launched: Launched
     log: str | None = None
 
     @property
-    def alive(self) -> bool:
-        """Tell whether that very process lives."""
-        return processes.is_alive(self.process.pid, self.process.started)
+    def process(self) -> api.Process:
+        """Give it as drivers and the agent know it."""
+        return api.Process(self.name, self.launched.pid, self.launched.started)
 
 
 def folder(run: Path, group: str, resource: str) -> Path:
@@ -48,9 +50,8 @@ def folder(run: Path, group: str, resource: str) -> Path:
 
 def write(folder: Path, identity: Identity) -> None:
     """Put a process on record, in place of an earlier one of its name."""
-    process = identity.process
-    body = {"pid": process.pid, "started": process.started, "log": identity.log}
-    files.write(_file(folder, process.name), json.dumps(body))
+    body = {**attrs.asdict(identity.launched), "log": identity.log}
+    files.write(file(folder, identity.name), json.dumps(body))
 
 
 def read(folder: Path, name: str) -> Identity | None:
@@ -60,14 +61,12 @@ def read(folder: Path, name: str) -> Identity | None:
         Failed: the file is damaged, so that nobody knows who is kept.
 
     """
-    path = _file(folder, name)
+    path = file(folder, name)
     text = files.read(path)
     if text is None:
         return None
     try:
-        body = json.loads(text)
-        process = api.Process(name, int(body["pid"]), int(body["started"]))
-        return Identity(process, body["log"])
+        return Identity(name, Launched.parse(text), json.loads(text)["log"])
     except (ValueError, KeyError, TypeError) as error:
         raise api.Failed(
             f"{path} is damaged ({error!r}): end the process {name} by hand, then remove the file"
@@ -76,16 +75,17 @@ def read(folder: Path, name: str) -> Identity | None:
 
 def forget(folder: Path, name: str) -> None:
     """Take a process off the record."""
-    files.remove(_file(folder, name))
+    files.remove(file(folder, name))
 
 
 def living(folder: Path) -> tuple[api.Process, ...]:
     """Give the living kept processes of a resource, by name."""
     found = (_readable(folder, name) for name in _names(folder))
-    return tuple(one.process for one in found if one and one.alive)
+    return tuple(one.process for one in found if one and one.launched.alive)
 
 
-def _file(folder: Path, name: str) -> Path:
+def file(folder: Path, name: str) -> Path:
+    """Give the identity file of who is kept as *name*."""
     return folder / f"{name}{_SUFFIX}"
 
 

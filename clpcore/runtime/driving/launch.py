@@ -19,7 +19,8 @@ from typing import Final, NoReturn
 
 import attrs
 
-from clpcore.runtime.driving import processes
+from clpcore.runtime.driving import launched, processes
+from clpcore.runtime.driving.launched import Launched
 from clpcore.runtime.workers.limits import Limits
 
 _NUMBER: Final = struct.Struct("=q")
@@ -33,7 +34,7 @@ class Program:
     Attributes:
         path: the file to execute.
         argv: its arguments, its name first.
-        env: its whole environment.
+        env: its environment; the mark of its launch is added.
         output: the descriptor that it gets as stdout and stderr.
         inherit: descriptors that it gets as 3, 4, ...; it gets no others.
         limits: the resource limits that it gets back.
@@ -57,13 +58,13 @@ class NotLaunched(Exception):
 
 
 async def launch(
-    program: Program, record: Callable[[int, int], None], *, detach: bool = False
-) -> tuple[int, int]:
-    """Start *program*; give its pid and start time when it executes.
+    program: Program, record: Callable[[Launched], None], *, detach: bool = False
+) -> Launched:
+    """Start *program*; give who it is when it executes.
 
     Args:
         program: what to start.
-        record: called with pid and start time while the process still waits.
+        record: called with who it is while the process still waits.
         detach: make it a child of PID 1, else the caller must wait for it.
 
     Raises:
@@ -74,13 +75,15 @@ async def launch(
         pipes = _Pipes()
     except OSError as error:
         raise NotLaunched(error.errno or 0) from error
+    mark = launched.new_mark()
+    program = attrs.evolve(program, env={**program.env, launched.MARK: mark})
     with contextlib.closing(pipes):
         try:
             child = _fork(program, pipes, detach=detach)
         except OSError as error:
             raise NotLaunched(error.errno or 0) from error
         try:
-            return await _let_through(pipes, record)
+            return await _let_through(pipes, mark, record)
         except BaseException:
             if child:
                 _end(child)
@@ -109,20 +112,21 @@ class _Pipes:
         self.shut(*self._open)
 
 
-async def _let_through(pipes: _Pipes, record: Callable[[int, int], None]) -> tuple[int, int]:
+async def _let_through(pipes: _Pipes, mark: str, record: Callable[[Launched], None]) -> Launched:
     pipes.shut(pipes.wait, pipes.say)
     pid = await _hear(pipes.said)
     # It waits, so it is the process of that number; no stat means that somebody killed it.
     found = processes.stat(pid) if pid is not None else None
-    if pid is None or found is None:
+    if found is None:
         raise NotLaunched(errno.ECHILD)
-    record(pid, found.started)
+    child = Launched(found.pid, found.started, mark)
+    record(child)
     with contextlib.suppress(BrokenPipeError):
         os.write(pipes.gate, b".")
     trouble = await _hear(pipes.said)
     if trouble is not None:
         raise NotLaunched(trouble)
-    return pid, found.started
+    return child
 
 
 async def _hear(fd: int) -> int | None:

@@ -18,6 +18,7 @@ from clpcore import api
 from clpcore.runtime import clock, files
 from clpcore.runtime.driving import kept, output, processes, tcp, web
 from clpcore.runtime.driving.launch import NotLaunched, Program, launch
+from clpcore.runtime.driving.launched import Launched, Unproven
 from clpcore.runtime.driving.threads import Threads
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers.limits import Limits
@@ -36,38 +37,26 @@ class Folders:
 
     places: api.Places
     kept: Path
-    commands: Path  # a file for each running command, named PID.STARTED
+    commands: Path  # a file for each running command, named by its pid
 
     @classmethod
     def of(cls, root: Root, call: api.Call) -> Folders:
-        """Give the folders of a call: the resource's, or its own for a monitor without target."""
-        about = f"{call.group}/{call.resource}" if call.resource else f"monitor/{call.monitor}"
+        """Give the folders of a call: the resource's, or its own for a monitor without target.
+
+        The scripts of a monitor are always its own.
+        """
+        its = (call.group, call.resource) if call.resource else ("monitor", call.monitor)
+        about = "/".join(its)
+        scripts = f"monitor/{call.monitor}" if call.monitor else about
         return cls(
             places=api.Places(
-                scripts=str(root.scripts / about),
+                scripts=str(root.scripts / scripts),
                 run=str(root.run / "resources" / about),
                 log=str(root.logs / about),
             ),
-            kept=kept.folder(root.run, call.group, call.resource or call.monitor),
+            kept=kept.folder(root.run, *its),
             commands=root.run / "commands" / about / (call.monitor or "resource"),
         )
-
-
-@attrs.frozen
-class _Command:
-    """A running command: the leader of a session of its own."""
-
-    pid: int
-    started: int
-
-    def __str__(self) -> str:
-        return f"{self.pid}.{self.started}"
-
-    @classmethod
-    def parse(cls, name: str) -> _Command | None:
-        """Give the command of a file's name, None for a file that is no command's."""
-        pid, _, started = name.partition(".")
-        return cls(int(pid), int(started)) if pid.isdecimal() and started.isdecimal() else None
 
 
 class LocalPorts:
@@ -81,7 +70,7 @@ class LocalPorts:
         self._about = call.monitor or f"{call.group}/{call.resource}"
         self._folders = folders
         self._limits = limits
-        self._running: set[_Command] = set()
+        self._running: set[Launched] = set()
         self._threads = Threads(self._about)
         self._over = False
 
@@ -93,10 +82,11 @@ class LocalPorts:
 
         """
         folder = self._folders.commands
-        found = [_Command.parse(path.name) for path in folder.iterdir()] if folder.exists() else []
-        for command in filter(None, found):
-            logger.warning("%s: ends what an earlier call left: %s", self._about, command)
-            if not await processes.end_session(command.pid, command.started, grace=0):
+        found = sorted(folder.iterdir()) if folder.exists() else []
+        for file in (path for path in found if path.name.isdecimal()):
+            command = _command(file)
+            logger.warning("%s: ends what an earlier call left: %s", self._about, command.pid)
+            if not await _end(command, file, grace=0):
                 raise api.Failed(f"process {command.pid} of an earlier call cannot be killed")
             self._strike(command)
 
@@ -108,7 +98,7 @@ class LocalPorts:
         """End the running commands of the call, which is over."""
         self.revoke()
         for command in tuple(self._running):
-            await processes.end_session(command.pid, command.started, grace=0)
+            await command.end(grace=0)
 
     @property
     def abandoned(self) -> bool:
@@ -211,34 +201,33 @@ class LocalPorts:
                 returncode = await self._reap(command)
             return api.Completed(returncode, out.text())
 
-    async def _start(self, program: Program) -> _Command:
+    async def _start(self, program: Program) -> Launched:
         try:
-            return _Command(*await _launch(program, self._note))
+            return await _launch(program, self._note)
         except BaseException:
             for command in tuple(self._running):
-                if not processes.is_alive(command.pid, command.started):
+                if not command.alive:
                     self._strike(command)
             raise
 
-    def _note(self, pid: int, started: int) -> None:
+    def _note(self, command: Launched) -> None:
         self._check()
-        command = _Command(pid, started)
-        files.write(self._folders.commands / str(command), "")
+        files.write(self._folders.commands / str(command.pid), command.text)
         self._running.add(command)
 
-    async def _reap(self, command: _Command) -> int:
+    async def _reap(self, command: Launched) -> int:
         """Kill the command's session unless the command has ended by itself; give its exit code."""
-        if processes.is_alive(command.pid, command.started):
-            await processes.end_session(command.pid, command.started, grace=0)
+        if command.alive:
+            await command.end(grace=0)
         returncode = processes.reap(command.pid)
         if returncode is None:
             raise api.Failed(f"process {command.pid} cannot be killed")
         self._strike(command)
         return returncode
 
-    def _strike(self, command: _Command) -> None:
+    def _strike(self, command: Launched) -> None:
         self._running.discard(command)
-        files.remove(self._folders.commands / str(command))
+        files.remove(self._folders.commands / str(command.pid))
 
     def _program(
         self,
@@ -278,24 +267,24 @@ class LocalPorts:
         await self.end(name, grace=0)  # what the dead one may have left in its session
         folder = self._folders.kept
 
-        def record(pid: int, started: int) -> None:
+        def record(process: Launched) -> None:
             self._check()
-            kept.write(folder, kept.Identity(api.Process(name, pid, started), log))
+            kept.write(folder, kept.Identity(name, process, log))
 
         with _opened(log) as out:
             try:
                 program = self._program(argv, env, out, inherit)
-                pid, started = await _launch(program, record, detach=True)
+                process = await _launch(program, record, detach=True)
             except api.DriverError:
                 kept.forget(folder, name)
                 raise
-        return api.Process(name, pid, started)
+        return api.Process(name, process.pid, process.started)
 
     async def kept(self, name: str) -> api.Process | None:
         """Give the process if it is alive; a look that keeps its log short, too."""
         self._check()
         identity = kept.read(self._folders.kept, name)
-        if identity is None or not identity.alive:
+        if identity is None or not identity.launched.alive:
             return None
         if identity.log is not None:
             output.rotate(Path(identity.log))
@@ -306,18 +295,38 @@ class LocalPorts:
         identity = kept.read(self._folders.kept, name)
         if identity is None:
             return
-        process = identity.process
-        if not await processes.end_session(process.pid, process.started, grace=grace):
+        folder, process = self._folders.kept, identity.launched
+        if not await _end(process, kept.file(folder, name), grace=grace):
             raise api.Failed(
                 f"the session of {name} (pid {process.pid}) cannot be killed: a process in it is"
                 " probably stuck in the kernel (state D); look at its disks and file systems"
             )
-        kept.forget(self._folders.kept, name)
+        kept.forget(folder, name)
+
+
+def _command(file: Path) -> Launched:
+    """Read who was put on record as a running command."""
+    try:
+        return Launched.parse(files.read(file) or "")
+    except (ValueError, KeyError, TypeError) as error:
+        raise api.Failed(
+            f"{file} is damaged ({error!r}): end process {file.name} by hand if a script of ours"
+            " left it, then remove the file"
+        ) from error
+
+
+async def _end(process: Launched, file: Path, *, grace: int) -> bool:
+    try:
+        return await process.end(grace=grace)
+    except Unproven as unproven:
+        raise api.Failed(
+            f"{unproven}: end by hand those that are of this resource, then remove {file}"
+        ) from unproven
 
 
 async def _launch(
-    program: Program, record: Callable[[int, int], None], *, detach: bool = False
-) -> tuple[int, int]:
+    program: Program, record: Callable[[Launched], None], *, detach: bool = False
+) -> Launched:
     try:
         return await launch(program, record, detach=detach)
     except NotLaunched as error:

@@ -1,21 +1,14 @@
-"""Processes as /proc shows them, told apart by start time, waited for and ended by pidfd."""
+"""Processes as /proc shows them, told apart by start time and waited for by pidfd."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
 
-from clpcore.runtime import clock
-
 _GONE: Final = frozenset({"Z", "X"})  # a zombie holds nothing any more
-_KILL_WAIT: Final = 1_000  # ms for the kernel to take a process apart
-_LOOK: Final = 100  # ms between two looks for new members of a session
 
 
 @attrs.frozen
@@ -64,23 +57,6 @@ def is_alive(pid: int, started: int) -> bool:
     return found is not None and found.started == started and not found.gone
 
 
-def in_session(leader: int, started: int) -> list[Stat]:
-    """Give the living members of the session that the process (leader, started) opened.
-
-    A session keeps its number from being used again while it has members, so a leader with another
-    start time means that our session is long gone.
-    """
-    first = stat(leader)
-    if first is not None and first.started != started:
-        return []
-    found = map(stat, pids())
-    return [
-        one
-        for one in found
-        if one and one.session == leader and one.started >= started and not one.gone
-    ]
-
-
 async def readable(fd: int) -> None:
     """Wait until the descriptor can be read; for a pidfd: until its process has ended."""
     loop = asyncio.get_running_loop()
@@ -105,56 +81,3 @@ def reap(child: int) -> int | None:
     """Give the exit code of a child that has ended, minus the signal's number; None: it has not."""
     pid, status = os.waitpid(child, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if pid else None
-
-
-async def end_session(leader: int, started: int, *, grace: int) -> bool:
-    """End a session: TERM to all its members, after *grace* ms KILL. Tell whether it is gone."""
-    members = in_session(leader, started)
-    if grace > 0:
-        _signal(members, signal.SIGTERM)
-        deadline = clock.now() + grace
-        while members and (left := deadline - clock.now()) > 0:
-            await _ends(members, min(left, _LOOK))
-            members = in_session(leader, started)
-    deadline = clock.now() + _KILL_WAIT
-    while members and clock.now() < deadline:  # again and again: one may fork while we look
-        _signal(members, signal.SIGKILL)
-        await _ends(members, _LOOK)
-        members = in_session(leader, started)
-    return not members
-
-
-async def _ends(members: Iterable[Stat], ms: int) -> None:
-    """Wait until all of them have ended, *ms* at most: others may have joined their session."""
-    with _pidfds(members) as fds:
-        waits = [asyncio.ensure_future(readable(fd)) for fd in fds]
-        try:
-            if waits:
-                await asyncio.wait(waits, timeout=ms / 1_000)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def _pidfds(members: Iterable[Stat]) -> Iterator[list[int]]:
-    """Open pidfds of those that still are who they were."""
-    fds: list[int] = []
-    try:
-        for member in members:
-            with contextlib.suppress(ProcessLookupError):
-                fds.append(os.pidfd_open(member.pid))
-                if not is_alive(member.pid, member.started):
-                    os.close(fds.pop())
-        yield fds
-    finally:
-        for fd in fds:
-            os.close(fd)
-
-
-def _signal(members: Iterable[Stat], number: signal.Signals) -> None:
-    with _pidfds(members) as fds:
-        for fd in fds:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(fd, number)

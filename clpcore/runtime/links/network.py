@@ -17,6 +17,7 @@ from clpcore.runtime import attempts, clock
 from clpcore.runtime.links.complaints import Complaints
 from clpcore.runtime.links.heartbeats import Link, Path
 from clpcore.runtime.links.misheard import Misheard
+from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials, Sessions
 from clpcore.runtime.troubles import Troubles
 from clpcore.wire import letters
@@ -55,7 +56,12 @@ class Network:
     """The links and sessions of one agent; what cannot be opened is tried again and told."""
 
     def __init__(
-        self, config: ClusterConfig, credentials: Credentials, troubles: Troubles, hear: Hear
+        self,
+        config: ClusterConfig,
+        credentials: Credentials,
+        troubles: Troubles,
+        newest: Newest,
+        hear: Hear,
     ) -> None:
         """Prepare; *hear* gets what other servers say, authenticated, on the loop."""
         me = credentials.me.server
@@ -74,6 +80,9 @@ class Network:
             salt=os.urandom(SALT_SIZE),
         )
         self._opener = Opener(ring=credentials.ring, cluster=credentials.cluster, senders=others)
+        self._newest = newest
+        for name, number in newest.before.items():
+            self._opener.raise_floor(name, number.incarnation)
         self._sessions = Sessions(
             credentials,
             self._paths[1],
@@ -152,6 +161,7 @@ class Network:
             link.close()
         self._links.clear()
         self._listeners.clear()
+        self._newest.close()
 
     # -- opening
 
@@ -170,12 +180,14 @@ class Network:
     def _receive_datagram(self, link: str, source: str, datagram: bytes) -> None:
         try:
             opened = self._opener.open(datagram)
+            self._newest.check(opened)
             beat = self._read_beat(opened.sender, opened.payload)
         except Rejected as rejected:
             self.complaints.add(rejected.reason.value, f"on {link}: {rejected.detail}")
             if source:
                 self._misheard.dropped(source, rejected.reason)
             return
+        self._newest.note(opened)
         self._misheard.heard(opened.sender)
         boot = Boot(opened.incarnation.boot.counter, beat.boot_id)
         self._hear(

@@ -17,6 +17,7 @@ import pytest
 from clpcore import api
 from clpcore.runtime.driving import kept, processes
 from clpcore.runtime.driving.kept import Identity, Watch
+from clpcore.runtime.driving.launched import Launched, new_mark
 
 
 @attrs.define
@@ -130,8 +131,9 @@ def test_an_agent_that_starts_again_watches_what_the_files_name(
     async def test(watch: Watch, heard: Heard) -> None:
         app = start("app")
         folder = kept.folder(tmp_path, "g", "r")
-        kept.write(folder, Identity(app))
-        kept.write(folder, Identity(api.Process("ended", app.pid, 1)))  # the probe tells that
+        kept.write(folder, Identity("app", Launched(app.pid, app.started, new_mark())))
+        # The probe tells of that one.
+        kept.write(folder, Identity("ended", Launched(app.pid, 1, new_mark())))
         (folder / "damaged.json").write_text("{")
         (folder / ".app.json.draft").write_text("{")
         watch.adopt(tmp_path)
@@ -168,7 +170,7 @@ def test_a_closed_watch_tells_nothing_and_keeps_no_descriptor(start: Start) -> N
 
 
 def test_an_identity_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    identity = Identity(api.Process("app", 12, 345), "/var/log/it.log")
+    identity = Identity("app", Launched(12, 345, "mark"), "/var/log/it.log")
     assert kept.read(tmp_path, "app") is None
     kept.write(tmp_path, identity)
     assert kept.read(tmp_path, "app") == identity

@@ -18,6 +18,7 @@ import pytest
 from clpcore import api
 from clpcore.runtime.driving import kept, output, processes
 from clpcore.runtime.driving.launch import NotLaunched, Program, launch
+from clpcore.runtime.driving.launched import Launched
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers.limits import Limits
@@ -135,7 +136,8 @@ def test_a_command_has_a_session_and_a_clean_environment(
     monkeypatch.setenv("LANG", "C.UTF-8")
     said = site.run("env", env={"CLP_X": "1"}).output.splitlines()
     names = {line.partition("=")[0] for line in said}
-    assert {"CLP_X", "LANG", "PATH"} <= names <= {"CLP_X", "LANG", "PATH", "HOME", "LC_ALL", "TZ"}
+    least = {"CLP_LAUNCH", "CLP_X", "LANG", "PATH"}
+    assert least <= names <= {*least, "HOME", "LC_ALL", "TZ"}
     assert site.sh('[ "$(ps -o sid= -p $$ | tr -d " ")" = $$ ]').returncode == 0
 
 
@@ -228,10 +230,10 @@ def test_nobody_runs_who_is_not_on_record(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     program = Program(path="/usr/bin/touch", argv=["touch", str(ran)], env={}, output=1)
 
-    def die(_pid: int, _started: int) -> None:
+    def die(_child: Launched) -> None:
         os._exit(0)
 
-    def fail(_pid: int, _started: int) -> None:
+    def fail(_child: Launched) -> None:
         raise api.Failed("the disk is full")
 
     for detach in (True, False):
@@ -248,15 +250,15 @@ def test_nobody_runs_who_is_not_on_record(tmp_path: Path) -> None:
 
 
 async def _launch_and_wait(program: Program) -> None:
-    pid, _ = await launch(program, lambda _pid, _started: None)
-    await processes.end_of(pid)
-    assert processes.reap(pid) == 0
+    child = await launch(program, lambda _child: None)
+    await processes.end_of(child.pid)
+    assert processes.reap(child.pid) == 0
 
 
 def test_the_kernels_refusal_is_told(tmp_path: Path) -> None:
     program = Program(path=str(tmp_path), argv=["x"], env={}, output=1)
     with pytest.raises(NotLaunched, match="Permission denied"):
-        asyncio.run(launch(program, lambda _pid, _started: None))
+        asyncio.run(launch(program, lambda _child: None))
 
 
 # -- kept processes
@@ -319,12 +321,14 @@ def test_a_term_is_tried_first(site: Site, tmp_path: Path) -> None:
 
 def test_a_process_that_has_the_number_of_a_dead_one_is_not_it(site: Site) -> None:
     process = site.keep("sleep 600")
-    dead = attrs.evolve(process, started=process.started - 1)
-    kept.write(site.folders.kept, kept.Identity(dead))
+    identity = kept.read(site.folders.kept, "app")
+    assert identity is not None
+    dead = attrs.evolve(identity.launched, started=process.started - 1)
+    kept.write(site.folders.kept, attrs.evolve(identity, launched=dead))
     assert kept.living(site.folders.kept) == ()
     site.end()
     assert _lives(process.pid)
-    kept.write(site.folders.kept, kept.Identity(process))  # for the end of this test
+    kept.write(site.folders.kept, identity)  # for the end of this test
 
 
 def test_a_damaged_identity_is_an_unknown(site: Site) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import attrs
 import pytest
@@ -22,6 +24,7 @@ from clpcore.model.states import Phase
 from clpcore.runtime import attempts
 from clpcore.runtime.links import network as network_module
 from clpcore.runtime.links.network import Network
+from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials
 from clpcore.runtime.troubles import Troubles
 from clpcore.wire import keys
@@ -60,14 +63,17 @@ class End:
 
 @asynccontextmanager
 async def opened(
-    config: ClusterConfig, me: str, ring: keys.KeyRing, *, boot: int = 1
+    config: ClusterConfig, me: str, ring: keys.KeyRing, *, boot: int = 1, run: Path | None = None
 ) -> AsyncIterator[End]:
     heard: list[HeardBeat | GotLetter] = []
     told: list[Because] = []
     troubles = Troubles(told.append)
     identity = Identity(me, Incarnation(Boot(boot, f"boot-{boot}"), 1))
     credentials = Credentials(me=identity, ring=ring, cluster=config.name)
-    network = Network(config, credentials, troubles, heard.append)
+    others = [name for name in config.server_names if name != me]
+    with tempfile.TemporaryDirectory() as folder:
+        newest = Newest.opened((run or Path(folder)) / "newest", others)
+    network = Network(config, credentials, troubles, newest, heard.append)
     network.open()
     try:
         yield End(network, troubles, heard, told)
@@ -194,6 +200,42 @@ def test_a_replayed_heartbeat_is_not_heard_again_on_any_link(
             "lanhb1",
             "lanhb2",
         ]
+
+    asyncio.run(run())
+
+
+def test_what_was_recorded_of_this_very_life_is_not_heard_by_a_restarted_agent(
+    config: ClusterConfig,
+    ring: keys.KeyRing,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The first agent heard the middle one of three: the older one may be played to the second."""
+
+    async def run() -> None:
+        async with opened(config, "node2", ring) as two:
+            link = two.network._links
+            await until(lambda: len(link) == 2)
+            recorded: list[bytes] = []
+            for each in link.values():
+                monkeypatch.setattr(each, "send", recorded.append)
+            two.network.beat(beat(1))
+            two.network.beat(beat(1))
+            monkeypatch.undo()
+            async with opened(config, "node1", ring, run=tmp_path) as one:
+                await until(lambda: len(one.network._links) == 2)
+                link["lanhb1"].send(recorded[2])
+                await until(partial(one.has_heard, 1))
+            # Killed, or left: nothing was said to anybody.
+            async with opened(config, "node1", ring, run=tmp_path) as again:
+                await until(lambda: len(again.network._links) == 2)
+                for datagram in recorded[:3]:
+                    link["lanhb1"].send(datagram)
+                await until(lambda: again.network.complaints.counts.get("replayed") == 3)
+                assert again.heard == []
+                link["lanhb1"].send(recorded[3])
+                await until(partial(again.has_heard, 1))
 
     asyncio.run(run())
 

@@ -166,4 +166,5 @@ SPEC: Final = api.DriverSpec(
         "deactivate_timeout": _HALF_HOUR + _SLACK,
     },
     pairs_with=("pidw",),
+    activates_after=("disk", "hd", "md"),  # an application finds its data; addresses come last
 )

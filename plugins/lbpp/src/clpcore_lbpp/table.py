@@ -26,13 +26,22 @@ def somebody_listens(ports: api.Ports, address: str, port: int) -> bool:
 
 
 def _listening(ports: api.Ports) -> Iterator[tuple[str, int]]:
-    """Give address, as the kernel writes it, and port of every listening socket."""
+    """Give address, as the kernel writes it, and port of every listening socket.
+
+    Raises:
+        Failed: a table is none.
+
+    """
     for table in _TABLES:
         for line in (ports.read(table) or "").splitlines()[1:]:
-            _, local, _, state, *_ = line.split()
-            host, _, number = local.partition(":")
+            try:
+                _, local, _, state, *_ = line.split()
+                host, _, number = local.partition(":")
+                port = int(number, 16)
+            except ValueError:
+                raise api.Failed(f"{table} is no table of sockets: {line!r:.80}") from None
             if state == _LISTENING:
-                yield host, int(number, 16)
+                yield host, port
 
 
 def _spellings(address: str) -> set[str]:
