@@ -1,0 +1,36 @@
+"""The configuration of the README passes the check."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from clpcore import config, host
+from clpcore.model.reasons import Severity
+
+README = Path(__file__).parents[1] / "README.md"
+CLUSTER = """
+[cluster]
+name = "Cluster1"
+[server.node1]
+priority = 1
+interconnect = ["10.5.0.110"]
+[server.node2]
+priority = 2
+interconnect = ["10.5.0.111"]
+[group.failover1.resource.exec1]
+type = "exec"
+"""
+
+
+def test_the_readme_configures_both_monitors(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    (tmp_path / "cluster.toml").write_text(CLUSTER + text)
+    loaded = config.load(tmp_path, host.load().specs)
+    assert [p for p in loaded.problems if p.severity is Severity.ERROR] == []
+    assert loaded.config is not None
+    monitors = loaded.config.monitor_by_name
+    assert monitors["miiw1"].settings_for("node2")["interface"] == "ens3"
+    times = {m.name: (m.interval, m.timeout, m.retry) for m in loaded.config.monitors}
+    assert times["ipw1"] == (30_000, 60_000, 1)
+    assert times["miiw1"] == (10_000, 180_000, 3)
