@@ -49,6 +49,10 @@ format: setup ## let ruff repair what it can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+.PHONY: docs
+docs: setup ## the reference pages, from the code: docs/reference
+	@$(BIN)/python contrib/dev/reference.py
+
 .PHONY: bench
 bench: setup ## the numbers of the README, measured here
 	@$(BIN)/python -m clp_lab.bench

@@ -49,15 +49,16 @@ def test_every_example_loads_with_no_more_than_the_risk_it_takes(
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_example_brings_its_scripts(name: str, registry: host.Registry) -> None:
-    cluster, scripts = _good(name, registry), _EXAMPLES / name / "scripts"
+    loaded, scripts = _load(name, registry), _EXAMPLES / name / "scripts"
     assert sorted(scripts.glob("*/*/start.sh"))
-    for server in cluster.server_names:
-        found = config.check_here(cluster, registry.specs, scripts=scripts, server=server)
-        assert not found
+    for server in ("", *_good(name, registry).server_names):
+        found = config.check_here(loaded, registry.specs, scripts=scripts, server=server)
+        assert found == loaded
     elsewhere = config.check_here(
-        cluster, registry.specs, scripts=_EXAMPLES / "nowhere", server="node1"
+        loaded, registry.specs, scripts=_EXAMPLES / "nowhere", server="node1"
     )
-    assert [problem.value for problem in elsewhere] == ['"start.sh"', '"stop.sh"']
+    new = [problem for problem in elsewhere.problems if problem not in loaded.problems]
+    assert [problem.value for problem in new] == ['"start.sh"', '"stop.sh"']
 
 
 def test_the_guides_cluster(registry: host.Registry) -> None:

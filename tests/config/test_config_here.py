@@ -9,9 +9,9 @@ import pytest
 
 from clpcore import config
 from clpcore.api import DriverSpec, Kind
-from clpcore.model.config import ClusterConfig
+from clpcore.config import Loaded
 
-Good = Callable[[str], ClusterConfig]
+Load = Callable[[str], Loaded]
 Specs = dict[tuple[Kind, str], DriverSpec]
 
 _APP = "[group.g1.resource.app1]\ntype = 'app'\n"
@@ -24,49 +24,76 @@ def _script(path: Path, mode: int = 0o755) -> Path:
     return path
 
 
-def _said(cluster: ClusterConfig, specs: Specs, scripts: Path, server: str = "node1") -> list[str]:
-    found = config.check_here(cluster, specs, scripts=scripts, server=server)
-    return [f"{each.key} = {each.value}: {each.what} {each.remedy}" for each in found]
+def _said(loaded: Loaded, specs: Specs, scripts: Path, server: str = "node1") -> list[str]:
+    assert loaded.config
+    found = config.check_here(loaded, specs, scripts=scripts, server=server).problems
+    new = (problem for problem in found if problem not in loaded.problems)
+    return [f"{each.key} = {each.value}: {each.what} {each.remedy}" for each in new]
 
 
 def test_a_script_that_is_there_and_executable_is_fine(
-    good: Good, specs: Specs, tmp_path: Path
+    load: Load, specs: Specs, tmp_path: Path
 ) -> None:
     _script(tmp_path / "g1" / "app1" / "start.sh")
-    assert _said(good(_APP), specs, tmp_path) == []
+    assert _said(load(_APP), specs, tmp_path) == []
 
 
 def test_one_that_is_missing_is_told_with_its_place(
-    good: Good, specs: Specs, tmp_path: Path
+    load: Load, specs: Specs, tmp_path: Path
 ) -> None:
     path = tmp_path / "g1" / "app1" / "start.sh"
     said = f"There is no file {path}. Put the script there, on every server."
-    assert _said(good(_APP), specs, tmp_path) == [
+    assert _said(load(_APP), specs, tmp_path) == [
         f'group.g1.resource.app1.start = "start.sh": {said}'
     ]
     path.mkdir(parents=True)
-    assert said in _said(good(_APP), specs, tmp_path)[0]
+    assert said in _said(load(_APP), specs, tmp_path)[0]
 
 
-def test_one_that_cannot_be_executed_is_told(good: Good, specs: Specs, tmp_path: Path) -> None:
+def test_one_that_cannot_be_executed_is_told(load: Load, specs: Specs, tmp_path: Path) -> None:
     path = _script(tmp_path / "g1" / "app1" / "start.sh", mode=0o644)
-    assert f"{path} is not executable. chmod +x {path}" in _said(good(_APP), specs, tmp_path)[0]
+    assert f"{path} is not executable. chmod +x {path}" in _said(load(_APP), specs, tmp_path)[0]
 
 
 @pytest.mark.parametrize("server", ["node1", "node2"])
 def test_each_server_looks_for_its_own(
-    good: Good, specs: Specs, tmp_path: Path, server: str
+    load: Load, specs: Specs, tmp_path: Path, server: str
 ) -> None:
     elsewhere = _script(tmp_path / "elsewhere" / "run")
-    cluster = good(_APP + f"start = ''\nserver.node2.start = '{elsewhere}'")
-    assert _said(cluster, specs, tmp_path, server) == []
+    loaded = load(_APP + f"start = ''\nserver.node2.start = '{elsewhere}'")
+    assert _said(loaded, specs, tmp_path, server) == []
     elsewhere.unlink()
-    assert len(_said(cluster, specs, tmp_path, server)) == (server == "node2")
+    assert len(_said(loaded, specs, tmp_path, server)) == (server == "node2")
 
 
 def test_a_server_that_may_not_run_the_group_needs_no_script(
-    good: Good, specs: Specs, tmp_path: Path
+    load: Load, specs: Specs, tmp_path: Path
 ) -> None:
-    cluster = good("[group.g1]\nstartup_servers = ['node2']\n" + _APP)
-    assert _said(cluster, specs, tmp_path, "node1") == []
-    assert len(_said(cluster, specs, tmp_path, "node2")) == 1
+    loaded = load("[group.g1]\nstartup_servers = ['node2']\n" + _APP)
+    assert _said(loaded, specs, tmp_path, "node1") == []
+    assert len(_said(loaded, specs, tmp_path, "node2")) == 1
+
+
+def test_a_draft_is_checked_for_all_servers_and_told_once(
+    load: Load, specs: Specs, tmp_path: Path
+) -> None:
+    loaded = load(_APP + "server.node2.start = '/opt/app/start'\n")
+    assert len(_said(loaded, specs, tmp_path, server="")) == 1
+    _script(tmp_path / "g1" / "app1" / "start.sh")
+    assert _said(loaded, specs, tmp_path, server="") == []
+
+
+def test_each_is_told_at_its_line_between_the_others(
+    load: Load, specs: Specs, tmp_path: Path
+) -> None:
+    empty = "[group.g0]\n[group.g2]\n"  # groups without resources are warnings
+    loaded = load(empty.replace("[group.g2]", _APP + "start = 'run'\n[group.g2]"))
+    found = config.check_here(loaded, specs, scripts=tmp_path, server="node1").problems
+    places = [(each.place.file, each.place.line, each.key) for each in found if each.place]
+    assert places == sorted(places)
+    assert [key for _, _, key in places][-3:] == [
+        "group.g0",
+        "group.g1.resource.app1.start",
+        "group.g2",
+    ]
+    assert [each.place.text for each in found if each.place][-2] == "start = 'run'"

@@ -135,6 +135,17 @@ def test_a_type_that_is_not_there_says_why(
     assert problem.value == f'"{type_}"'
 
 
+@pytest.mark.parametrize("kind", [Kind.PARTITION, Kind.FENCE, Kind.ARBITER])
+def test_a_driver_of_a_kind_that_is_not_wired_yet_is_refused(
+    load: Load, specs: Specs, kind: Kind
+) -> None:
+    specs[kind, "later"] = attrs.evolve(specs[Kind.RESOURCE, "app"], kind=kind, name="later")
+    loaded = load("[group.g1.resource.r1]\ntype = 'later'")
+    (problem,) = [each for each in loaded.problems if each.severity.value == "error"]
+    assert problem.what == f"later is a type of {kind.value}s, not of resources."
+    assert problem.remedy == "This version of clpcore cannot be told to use it."
+
+
 def test_a_type_that_nobody_refused_wants_a_plugin(complaints: Complaints) -> None:
     (said,) = complaints("[group.g1.resource.r1]\ntype = 'zzz'")
     assert said.endswith("Install the plugin that brings it; `clp plugins` lists them.")

@@ -44,8 +44,8 @@ def test_servers_come_by_priority(good: Good) -> None:
     [
         ("priority = 1\ninterconnect = ['10.5.0.9']", "node1 has priority 1 as well."),
         ("priority = 0\ninterconnect = ['10.5.0.9']", "0 is too little. Give 1 or more."),
-        ("interconnect = ['10.5.0.9']", "priority is missing. Add priority = 1."),
-        ("priority = 3", 'interconnect is missing. Add interconnect = ["10.5.0.110"].'),
+        ("interconnect = ['10.5.0.9']", "priority is missing. Add priority = 3."),
+        ("priority = 3", 'interconnect is missing. Add interconnect = ["ADDRESS"].'),
         ("priority = 3\ninterconnect = ['10.5.0.256']", "10.5.0.256 is not the address of"),
         ("priority = 3\ninterconnect = ['node3']", "node3 is not the address of a server."),
         ("priority = 3\ninterconnect = ['0.0.0.0']", "0.0.0.0 is not the address of a server."),

@@ -17,6 +17,7 @@ import pytest
 from clpcore import api, config, host
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "write-a-driver.md"
+KIT = PAGE.with_name("test-a-driver.md")
 CLUSTER = """
 [cluster]
 name = "Docs"
@@ -30,12 +31,12 @@ interconnect = ["10.5.0.111"]
 """
 
 
-def block(name: str) -> str:
+def block(name: str, page: Path = PAGE) -> str:
     """Give the code of the page that begins with the comment naming *name*."""
     found: list[str] = re.findall(
-        rf"```\w+\n# {re.escape(name)}\n(.*?)```", PAGE.read_text(), re.DOTALL
+        rf"```\w+\n# {re.escape(name)}\n(.*?)```", page.read_text(), re.DOTALL
     )
-    assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks named {name}"
+    assert len(found) == 1, f"{page.name} has {len(found)} blocks named {name}"
     return found[0]
 
 
@@ -136,6 +137,22 @@ async def life(registry: host.Registry) -> None:
         assert await flag.probe(call(), ports) is api.Presence.INACTIVE
     seen = await monitor.observe(call(), ports)
     assert (seen.health, seen.certain) == (api.Health.ERROR, True)
+
+
+@pytest.mark.usefixtures("registry")
+def test_it_passes_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "tests/test_flag_kit.py"
+    file = tmp_path / name
+    file.parent.mkdir()
+    file.write_text(block(name, KIT))
+    monkeypatch.syspath_prepend(str(file.parent))
+    monkeypatch.setenv("CLP_RECORD", "1")
+    monkeypatch.delitem(sys.modules, "test_flag_kit", raising=False)
+    kit = importlib.import_module("test_flag_kit")
+    for suite in (kit.TestFlag(), kit.TestFlagMonitor()):
+        for rule in (rule for rule in dir(suite) if rule.startswith("test_")):
+            getattr(suite, rule)()
+    assert len(list(tmp_path.glob("tests/golden/*.txt"))) == 2
 
 
 def driver(registry: host.Registry, kind: api.Kind, name: str) -> Any:  # noqa: ANN401 - either kind

@@ -1,0 +1,171 @@
+"""``clp config new``: every kind of cluster passes the check as it is written."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clpcore import config, host
+from clpcore.api import DriverSpec, Kind
+from clpcore.config import new
+from clpcore.config.new import Shape, Wanted
+from clpcore.ctl.main import main
+
+_SERVERS = (("node1", "10.5.0.110"), ("node2", "10.5.0.111"))
+_FLAGS = ["--name", "C1", "--server", "node1=10.5.0.110", "--server", "node2=10.5.0.111"]
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `clp config new made ...`."""
+
+    def clp(*words: str) -> tuple[int, str, str]:
+        code = main(["config", "new", str(tmp_path / "made"), *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return clp
+
+
+def _check(folder: Path) -> config.Loaded:
+    registry = host.load()
+    loaded = config.load(folder / "conf.d", registry.specs, registry.refused)
+    assert loaded.config, config.render(loaded.problems, None)
+    return loaded
+
+
+@pytest.mark.parametrize("kind", [shape.value for shape in Shape])
+def test_every_kind_passes_the_check(kind: str, run: Run, tmp_path: Path) -> None:
+    more = ["--address", "10.5.0.100"] if kind == "on-premises" else []
+    code, out, err = run("--kind", kind, *more, *_FLAGS)
+    assert (code, err) == (0, "")
+    loaded = _check(tmp_path / "made")
+    assert [problem.key for problem in loaded.problems] == ["cluster.unproven_takeover"]
+    assert loaded.config
+    assert loaded.config.server_names == ("node1", "node2")
+    assert "clp keygen" in out
+    scripts = sorted((tmp_path / "made/scripts/failover1/exec1").iterdir())
+    for script in scripts:
+        assert os.access(script, os.X_OK)
+        assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
+    assert [script.name for script in scripts] == ["start.sh", "stop.sh"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "resources"),
+    [
+        (Shape.PUBLIC_LB, ["exec1", "lbpp1"]),
+        (Shape.INTERNAL_LB, ["exec1", "lbpp1"]),
+        (Shape.DNS, ["exec1"]),
+        (Shape.ON_PREMISES, ["exec1", "fip1"]),
+    ],
+)
+def test_the_group_of_each_kind(shape: Shape, resources: list[str], tmp_path: Path) -> None:
+    wanted = Wanted(name="C1", servers=_SERVERS, shape=shape, port=26002, address="10.5.0.100")
+    loaded = _written(new.make(wanted, host.load().specs), tmp_path)
+    assert loaded.config
+    group = loaded.config.group_by_name["failover1"]
+    assert list(group.by_name) == resources
+    if "lbpp1" in resources:
+        assert group.by_name["lbpp1"].settings == {"port": 26002}
+
+
+def _written(made: new.New, folder: Path) -> config.Loaded:
+    for name, text in made.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return _check(folder)
+
+
+@pytest.mark.parametrize("shape", list(Shape))
+def test_without_its_driver_the_address_waits_in_a_file(shape: Shape, tmp_path: Path) -> None:
+    base = {"exec", "pidw", "lanhb"}
+    specs: dict[tuple[Kind, str], DriverSpec] = {
+        key: spec for key, spec in host.load().specs.items() if key[1] in base
+    }
+    made = new.make(Wanted(name="C1", servers=_SERVERS, shape=shape, address="10.5.0.100"), specs)
+    loaded = _written(made, tmp_path)
+    assert loaded.config
+    assert list(loaded.config.group_by_name["failover1"].by_name) == ["exec1"]
+    (off,) = tmp_path.glob("conf.d/*.off")
+    assert f"pip install clpcore-{off.name.removesuffix('1.toml.off')}" in made.steps[0]
+    assert "Not yet" in (tmp_path / "conf.d/failover1.toml").read_text()
+
+
+def test_a_folder_that_holds_anything_is_not_touched(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/mine").write_text("mine")
+    code, out, err = run("--kind", "dns", *_FLAGS)
+    assert (code, out) == (1, "")
+    assert "is there already, and nothing is overwritten" in err
+    assert [path.name for path in tmp_path.rglob("*")] == ["made", "mine"]
+
+
+def test_an_empty_folder_is_filled(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    assert run("--kind", "dns", *_FLAGS)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_answers_that_make_no_cluster_write_nothing(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("--kind", "dns", *_FLAGS, "--server", "node 3=10.5.0")
+    assert (code, out) == (78, "")
+    assert '"node 3" cannot be a name' in err
+    assert "10.5.0 is not the address of a server" in err
+    assert "nothing was written" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_to_ask_is_told_what_is_missing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Cluster1\n"))
+    code, _, err = run("--kind", "on-premises")
+    assert code == 2
+    assert "nobody is at a terminal to answer for --name, --server, --address" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("server", ["node1", "=10.0.0.1", "node1="])
+def test_a_server_without_an_address_is_refused(server: str, run: Run) -> None:
+    code, _, err = run("--kind", "dns", "--name", "C1", "--server", server)
+    assert code == 2
+    assert f"--server {server!r} is no server" in err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_it_asks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = "\nnonsense\non-premises\nnode1=10.5.0.110\nno\nnode2=10.5.0.111\n\n\n10.5.0.100\n"
+    monkeypatch.setattr("sys.stdin", _Terminal(answers))
+    code, out, err = run("--json")
+    assert code == 0, err
+    assert json.loads(out)["ok"] is True  # the questions are on stderr
+    assert err.count("Kind:") == 2
+    assert err.count("Server as") == 4
+    assert err.count("Floating address") == 2
+    loaded = _check(tmp_path / "made")
+    assert loaded.config
+    assert loaded.config.name == "Cluster1"
+    assert loaded.config.group_by_name["failover1"].by_name["fip1"].settings["ip"] == "10.5.0.100"
+
+
+def test_answers_that_end_early_write_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal("C1\n"))
+    code, _, err = run()
+    assert code == 2
+    assert "the answers ended early" in err
+    assert list(tmp_path.iterdir()) == []
