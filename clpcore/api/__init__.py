@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from clpcore.api.arbiter import Arbiter as Arbiter
+from clpcore.api.arbiter import Holder as Holder
+from clpcore.api.arbiter import Record as Record
+from clpcore.api.arbiter import Session as Session
 from clpcore.api.drivers import Capability as Capability
 from clpcore.api.drivers import Driver as Driver
 from clpcore.api.drivers import DriverSpec as DriverSpec
@@ -13,6 +17,12 @@ from clpcore.api.errors import DriverError as DriverError
 from clpcore.api.errors import Failed as Failed
 from clpcore.api.errors import Misconfigured as Misconfigured
 from clpcore.api.errors import NotInstalled as NotInstalled
+from clpcore.api.fence import FenceDriver as FenceDriver
+from clpcore.api.fence import Power as Power
+from clpcore.api.heartbeat import HeartbeatDriver as HeartbeatDriver
+from clpcore.api.heartbeat import Link as Link
+from clpcore.api.partition import Answer as Answer
+from clpcore.api.partition import PartitionDriver as PartitionDriver
 from clpcore.api.ports import Completed as Completed
 from clpcore.api.ports import HttpAnswer as HttpAnswer
 from clpcore.api.ports import Places as Places
@@ -26,6 +36,7 @@ from clpcore.api.versions import API as API
 from clpcore.api.versions import ApiVersion as ApiVersion
 from clpcore.model.actions import Call as Call
 from clpcore.model.fields import setting as setting
+from clpcore.model.ids import Boot as Boot
 from clpcore.model.inputs import Observation as Observation
 from clpcore.model.states import Event as Event
 from clpcore.model.states import Health as Health

@@ -8,6 +8,10 @@ from typing import Any, Protocol
 
 import attrs
 
+from clpcore.api.arbiter import Arbiter
+from clpcore.api.fence import FenceDriver
+from clpcore.api.heartbeat import HeartbeatDriver
+from clpcore.api.partition import PartitionDriver
 from clpcore.api.ports import Ports
 from clpcore.api.versions import ApiVersion
 from clpcore.model.actions import Call
@@ -21,6 +25,9 @@ class Kind(enum.Enum):
     RESOURCE = "resource"
     MONITOR = "monitor"
     HEARTBEAT = "heartbeat"
+    PARTITION = "partition"
+    FENCE = "fence"
+    ARBITER = "arbiter"
 
 
 class Capability(enum.Enum):
@@ -65,7 +72,7 @@ class MonitorDriver(Protocol):
         ...
 
 
-Driver = ResourceDriver | MonitorDriver
+Driver = ResourceDriver | MonitorDriver | HeartbeatDriver | PartitionDriver | FenceDriver | Arbiter
 
 
 def _no_problems(_config: Any) -> Iterable[Problem]:

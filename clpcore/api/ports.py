@@ -35,7 +35,8 @@ class Process:
 class Places:
     """Folders of the resource that the call is about (for a monitor: of its target).
 
-    *scripts*: its files from the revision; *run*: gone at reboot; *log*: for its own logs.
+    *scripts*: its files from the revision (a monitor's own); *run*: gone at reboot; *log*: for its
+    own logs.
     """
 
     scripts: str

@@ -96,6 +96,9 @@ def read(folder: Path) -> tuple[Document | None, list[Problem]]:
     Tables merge across files; a key given twice is an error that names both places. No document
     comes when a file cannot be read: without a part, all the rest would look wrong.
     """
+    if folder.is_file():
+        what = f"{folder} is a file; a configuration is a folder, all of whose *.toml are read."
+        return None, [_error(what, f"clp config check {folder.parent}")]
     try:
         files = sorted(file for file in folder.iterdir() if _is_ours(file.name))
     except OSError as error:

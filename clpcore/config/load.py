@@ -23,10 +23,19 @@ _LATER: Final = ("arbiter", "fencing", "mdc", "np")  # a later version's
 
 @attrs.frozen
 class Loaded:
-    """What a folder says; there is no configuration when one of the problems is an error."""
+    """What a folder says; there is no configuration when one of the problems is an error.
+
+    *document* knows where each key stands; there is none when a file could not be read.
+    """
 
     config: ClusterConfig | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # by file and line
+    document: files.Document | None = attrs.field(default=None, eq=False, repr=False)
+
+    def with_more(self, problems: Iterable[Problem]) -> Loaded:
+        """Give the same with more *problems*, each at its place, and once."""
+        found = dict.fromkeys([*self.problems, *problems])
+        return attrs.evolve(self, problems=tuple(sorted(found, key=_in_reading_order)))
 
 
 def load(
@@ -44,16 +53,18 @@ def load(
     """
     document, problems = files.read(Path(folder))
     if document is None:
-        return _loaded(None, problems)
+        return _loaded(None, problems, None)
     reading = Reading(document, Types.sort(specs, refused))
     config = _config(reading)
-    return _loaded(config, [*problems, *reading.problems])
+    return _loaded(config, [*problems, *reading.problems], document)
 
 
-def _loaded(config: ClusterConfig | None, problems: Iterable[Problem]) -> Loaded:
-    found = tuple(sorted(problems, key=_in_reading_order))
+def _loaded(
+    config: ClusterConfig | None, problems: Iterable[Problem], document: files.Document | None
+) -> Loaded:
+    found = tuple(problems)
     wrong = any(problem.severity is Severity.ERROR for problem in found)
-    return Loaded(None if wrong else config, found)
+    return Loaded(None if wrong else config, (), document).with_more(found)
 
 
 def _in_reading_order(problem: Problem) -> tuple[str, int, int]:

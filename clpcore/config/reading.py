@@ -17,7 +17,7 @@ from clpcore.config.wording import dotted, listed, meant, near, toml
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.reasons import Severity
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}")
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}")
 _HOMES: Final = {  # where a key of the core is written
     "[cluster]": ClusterConfig,
     "[server.NAME]": Server,
@@ -95,15 +95,24 @@ class Reading:
 
     def check_name(self, path: Path, name: str) -> None:
         """Add an error if *name* cannot be one: it becomes file names and dotted keys."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             remedy = "Use 1 to 31 letters, digits, _ and -; the first is no -."
             self.error(path, f"{toml(name)} cannot be a name.", remedy)
 
     def core(
-        self, path: Path, cls: type, table: Mapping[str, Any], *, more: Iterable[str] = ()
+        self,
+        path: Path,
+        cls: type,
+        table: Mapping[str, Any],
+        *,
+        more: Iterable[str] = (),
+        examples: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Give the values of the core's keys, wrong ones left out; *more* are keys beside them."""
-        values, faults = settings.read(cls, table)
+        """Give the values of the core's keys, wrong ones left out.
+
+        *more* are keys beside them; *examples* are proposed for missing ones in place of their own.
+        """
+        values, faults = settings.read(cls, table, examples)
         self.faults(path, faults)
         known = {*settings.keys(cls), *more}
         self.unknown(path, set(table) - known, known)

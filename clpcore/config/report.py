@@ -17,12 +17,16 @@ _WIDTH: Final = 100
 _LINE: Final = 90  # of a line in a file, the part that is shown
 
 
-def render(problems: Iterable[Problem], config: ClusterConfig | None) -> str:
-    """Give the report: problems as the files have them, then the cluster, then the count."""
+def render(problems: Iterable[Problem], config: ClusterConfig | None, note: str = "") -> str:
+    """Give the report: problems as the files have them, then the cluster, then the count.
+
+    *note* is a sentence about what was checked, or not.
+    """
     found = tuple(problems)
     parts = ["\n".join(_problem(problem)) for problem in found]
     if config:
         parts.append("\n".join(_cluster(config)))
+    parts += ["\n".join(_wrapped(note, ""))] if note else []
     parts.append(_count(found, config))
     return "\n\n".join(parts) + "\n"
 
@@ -60,8 +64,18 @@ def _quote(place: Place) -> Iterator[str]:
 
 
 def _sentences(text: str) -> list[str]:
+    return _wrapped(text, "  ")
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """Give lines of whole words: a path stays one that can be copied."""
     return textwrap.wrap(
-        text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

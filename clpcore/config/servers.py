@@ -22,14 +22,23 @@ _BUILT_IN: Final = "lanhb"  # the core's own links; a configuration without path
 def read(reading: Reading) -> tuple[Server, ...]:
     """Give the servers that have all they need, best priority first."""
     servers = []
-    for name, table in reading.named(("server",)).items():
-        values = reading.core(("server", name), Server, table)
+    tables = reading.named(("server",))
+    examples = _free(tables.values())
+    for name, table in tables.items():
+        values = reading.core(("server", name), Server, table, examples=examples)
         if {"priority", "interconnect"} <= set(values):
             servers.append(Server(name=name, **values))
     _check_count(reading)
     _check_priorities(reading, servers)
     _check_addresses(reading, servers)
     return tuple(sorted(servers, key=lambda server: (server.priority, server.name)))
+
+
+def _free(tables: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Give what a server can add that no other one has."""
+    given = [table.get("priority") for table in tables]
+    highest = max((number for number in given if isinstance(number, int)), default=0)
+    return {"priority": str(highest + 1), "interconnect": '["ADDRESS"]'}
 
 
 def _check_count(reading: Reading) -> None:

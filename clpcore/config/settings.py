@@ -19,7 +19,8 @@ from clpcore.config.values import Key, Wrong, can_express, is_number
 from clpcore.config.wording import dotted, meant
 from clpcore.model.config import Heartbeat, Monitor, Resource
 
-# What the core itself reads in the table of a driver, beside the settings.
+# What the core itself reads in the table of a driver, beside the settings. Kinds that are not here
+# can be written and tested, but not be configured yet.
 CORE: Final[Mapping[api.Kind, type]] = {
     api.Kind.RESOURCE: Resource,
     api.Kind.MONITOR: Monitor,
@@ -71,16 +72,20 @@ def _key(field: attrs.Attribute[Any], hint: Any) -> Key:
     )
 
 
-def read(cls: type, table: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def read(
+    cls: type, table: Mapping[str, Any], examples: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[Fault]]:
     """Give the values of the keys of *cls* that are there and good, and what is wrong.
 
-    A key of *table* that *cls* does not have is the caller's business.
+    A key of *table* that *cls* does not have is the caller's business. *examples* are proposed for
+    missing keys in place of their own, which may be taken.
     """
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     for key in keys(cls).values():
         if key.name not in table:
-            faults += [_missing(key)] if key.mandatory else []
+            example = (examples or {}).get(key.name, key.example)
+            faults += [_missing(key, example)] if key.mandatory else []
             continue
         try:
             values[key.name] = key.convert(table[key.name])
@@ -90,8 +95,8 @@ def read(cls: type, table: Mapping[str, Any]) -> tuple[dict[str, Any], list[Faul
     return values, faults
 
 
-def _missing(key: Key) -> Fault:
-    line = f"{key.name} = {key.example}" if key.example else key.name
+def _missing(key: Key, example: str) -> Fault:
+    line = f"{key.name} = {example}" if example else key.name
     return Fault((key.name,), f"{key.name} is missing.", f"Add {line}. {key.doc}")
 
 
@@ -144,8 +149,8 @@ def defects(spec: api.DriverSpec) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - annotations are a plugin's code
         yield f"the annotations of its class {spec.config.__name__} cannot be read: {error}"
         return
-    core = CORE[spec.kind]
-    reserved = WORDS[spec.kind] | set(keys(core))
+    core = set(keys(CORE[spec.kind])) if spec.kind in CORE else set(spec.defaults)
+    reserved = WORDS.get(spec.kind, frozenset({"type", "server"})) | core
     for field in attrs.fields(spec.config):
         if "doc" not in field.metadata and field.init and field.default is attrs.NOTHING:
             yield f"its mandatory field {field.name} is not made with setting()"
@@ -156,5 +161,5 @@ def defects(spec: api.DriverSpec) -> Iterator[str]:
             yield f"files cannot express the type of its setting {key.name}"
         elif key.is_limited and not is_number(key.type):
             yield f"its setting {key.name} has limits but is no number"
-    for name in sorted(set(spec.defaults) - set(keys(core))):
+    for name in sorted(set(spec.defaults) - core):
         yield f"its default {name} is no key of a {spec.kind.value}"

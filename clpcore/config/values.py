@@ -14,7 +14,7 @@ import attrs
 from clpcore.config.wording import duration, listed, near, toml
 
 _UNITS: Final = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)")
+DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)")
 _DURATION_REMEDY: Final = 'Write seconds (3 or 0.5), or a text such as "500 ms", "3 s", "2 min".'
 
 
@@ -176,7 +176,7 @@ def _duration(raw: Any) -> int:
     ms = math.nan
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         ms = raw * 1_000
-    elif isinstance(raw, str) and (match := _DURATION.fullmatch(raw.strip())):
+    elif isinstance(raw, str) and (match := DURATION.fullmatch(raw.strip())):
         ms = float(match[1]) * _UNITS[match[2]]
     if not math.isfinite(ms):
         raise Wrong(f"{toml(raw)} is not a duration.", _DURATION_REMEDY)

@@ -20,6 +20,7 @@ def parser() -> Parser:
         service="what runs is found again and goes on. SIGTERM makes the server leave cleanly: "
         "its groups move away. SIGKILL leaves them running until the next start.",
         example="systemctl start clpcore",
+        after="`clp status`, in another terminal.",
     )
 
 

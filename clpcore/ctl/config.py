@@ -6,11 +6,13 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from clpcore.ctl import config_import, config_new, config_schema
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Parser, Verb, verbs
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
 _CHECK = Verb(
     "check",
@@ -21,31 +23,61 @@ _CHECK = Verb(
         clp config check
         clp config check ./conf.d && scp ./conf.d/*.toml node2:/etc/clpcore/conf.d/
     """,
+    after="the same files on every server, then one server after the other: `systemctl restart "
+    "clpcore`. Each leaves cleanly, so that its groups move away first.",
 )
 
 
 def parser() -> Parser:
     """Give the arguments."""
-    made, each = verbs("config", "Check a configuration.", (_CHECK,), waits=False)
+    words = (_CHECK, config_new.VERB, config_import.VERB, config_schema.VERB)
+    made, each = verbs("config", "Check a configuration, or make one.", words, waits=False)
     help_ = "where the *.toml files are; default: /etc/clpcore/conf.d"
     each["check"].add_argument("folder", nargs="?", metavar="FOLDER", help=help_)
+    config_new.arguments(each["new"])
+    config_import.arguments(each["import"])
     return made
 
 
 def run(args: Namespace) -> Exit:
+    """Do what the verb says."""
+    others = {"new": config_new.run, "import": config_import.run, "schema": config_schema.run}
+    return others.get(args.verb, _check)(args)
+
+
+def _check(args: Namespace) -> Exit:
     """Print every problem."""
     from clpcore import config, host
     from clpcore.runtime.places import whereabouts
 
     registry, where = host.load(), whereabouts(os.environ)
     loaded = config.load(args.folder or where.root.conf, registry.specs, registry.refused)
-    problems = loaded.problems
-    if loaded.config and not args.folder and where.server in loaded.config.server_by_name:
-        problems += config.check_here(
-            loaded.config, registry.specs, scripts=where.root.scripts, server=where.server
-        )
+    server, scripts, note = "", None, ""
+    if loaded.config and args.folder:
+        scripts, note = _beside(args.folder)
+    elif loaded.config:
+        server, scripts = where.server, where.root.scripts
+        note = f"Scripts were looked for in {scripts}, as {server} needs them."
+        if server not in loaded.config.server_by_name:
+            scripts, note = None, f"Scripts were not looked for: {server} is none of the servers."
+    if scripts:
+        loaded = config.check_here(loaded, registry.specs, scripts=scripts, server=server)
     if args.json:
-        print(json.dumps(config.as_json(problems, loaded.config)))
+        told = config.as_json(loaded.problems, loaded.config)
+        print(json.dumps({**told, "scripts": str(scripts) if scripts else None}))
     else:
-        print(config.render(problems, loaded.config), end="")
+        print(config.render(loaded.problems, loaded.config, note), end="")
     return Exit.DONE if loaded.config else Exit.BAD_CONFIG
+
+
+def _beside(folder: str) -> tuple[Path | None, str]:
+    """Give where a draft has its scripts, beside its folder or in it, and the sentence of that."""
+    from pathlib import Path
+
+    draft = Path(folder).absolute()
+    there = [draft.parent / "scripts", draft / "scripts"]
+    found = next((place for place in there if place.is_dir()), None)
+    if found:
+        return found, f"Scripts were looked for in {found}."
+    text = "Scripts were not looked for: there is neither a folder"
+    return None, f"{text} {there[0]} nor {there[1]}."

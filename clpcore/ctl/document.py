@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Because(TypedDict):
@@ -10,6 +10,16 @@ class Because(TypedDict):
 
     key: str
     args: dict[str, str | Because]
+
+
+class Trouble(Because):
+    """Something that an operator must see to.
+
+    *since*, in wall-clock ms: it is shown until it is acknowledged; without one, it is the agent's
+    own, and ends by itself.
+    """
+
+    since: NotRequired[int]
 
 
 class Heartbeat(TypedDict):
@@ -23,6 +33,7 @@ class Server(TypedDict):
     """A member machine.
 
     *heard_ms_ago* is None for the answering server, and with *boot* for one never heard.
+    *evidence* tells why one that is not heard counts as stopped, if it does.
     """
 
     name: str
@@ -30,12 +41,13 @@ class Server(TypedDict):
     priority: int
     boot: int | None
     join: int
+    evidence: str | None
     heard_ms_ago: int | None
     heartbeats: list[Heartbeat]
 
 
 class Resource(TypedDict):
-    """A resource where its group is, or was last."""
+    """A resource where its group is, or was last; a group has them in the order of activation."""
 
     name: str
     type: str
@@ -43,12 +55,16 @@ class Resource(TypedDict):
 
 
 class GroupOnServer(TypedDict):
-    """What one server says of a group; *because* tells why it cannot take it."""
+    """What one server says of a group.
+
+    *because* tells why it cannot take it, *note* what it waits for there, or why it failed.
+    """
 
     state: str
     epoch: int
     can_take: bool
     because: Because | None
+    note: Because | None
 
 
 class Group(TypedDict):
@@ -65,7 +81,11 @@ class Group(TypedDict):
 
 
 class MonitorOnServer(TypedDict):
-    """What one server's last look said; *dummy*: a dummy failure is on."""
+    """What one server's last look said; *dummy*: a dummy failure is on.
+
+    The state is the product's for one server: Online, Caution, Online Failure, Suspend, Offline
+    (it does not look), Unknown.
+    """
 
     state: str
     detail: str
@@ -73,7 +93,11 @@ class MonitorOnServer(TypedDict):
 
 
 class Monitor(TypedDict):
-    """A monitor, over all servers."""
+    """A monitor.
+
+    The state is the product's for all servers together, the worst of them: Normal, Caution, Error,
+    Suspend, Offline, Unknown.
+    """
 
     name: str
     type: str
@@ -91,7 +115,7 @@ class View(TypedDict):
 
 
 class Status(TypedDict):
-    """The cluster as the answering server sees it; *troubles* are those of its agent."""
+    """The cluster as the answering server sees it."""
 
     schema: int
     cluster: str
@@ -105,7 +129,7 @@ class Status(TypedDict):
     servers: list[Server]
     groups: list[Group]
     monitors: list[Monitor]
-    troubles: list[Because]
+    troubles: list[Trouble]
 
 
 class Driver(TypedDict):

@@ -22,12 +22,14 @@ _VERBS = (
             clp group start failover1
             clp group start failover1 --to node2
         """,
+        after="`clp status` shows it Online; if it was refused, `clp why GROUP` tells more.",
     ),
     Verb(
         "stop",
         "Stop a group. It stays stopped until you start it or the whole cluster starts anew.",
         service="IT ENDS: clients are cut off, and no failover brings it back.",
         example="clp group stop failover1",
+        after="`clp group start GROUP`, when clients may come again.",
     ),
     Verb(
         "move",
@@ -38,12 +40,15 @@ _VERBS = (
             clp group move failover1              to the best other server
             clp group move failover1 --to node2
         """,
+        after="`clp status` shows where it is. It stays there; only automatic failback moves it "
+        "back.",
     ),
     Verb(
         "failover",
         "Move a group as if its server had failed: scripts and drivers see the event FAILOVER.",
         service="as with `clp group move`: stopped where it runs, then started elsewhere.",
         example="clp group failover failover1 --to node2",
+        after="`clp log` shows each step with its time.",
     ),
 )
 _OPS = {

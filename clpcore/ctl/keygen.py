@@ -25,6 +25,7 @@ def parser() -> Parser:
             clp keygen
             scp -p /etc/clpcore/cluster.key node2:/etc/clpcore/
         """,
+        after="copy it, then start the agents: `systemctl start clpcore`.",
     )
 
 

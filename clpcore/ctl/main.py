@@ -26,9 +26,10 @@ COMMANDS: Final = {
     "group": "start, stop, move or fail over a group",
     "monitor": "suspend or resume a monitor, or give it a dummy failure",
     "server": "start or stop the cluster service of one server",
-    "cluster": "start or stop it on every server; verification mode",
-    "config": "check a configuration",
+    "cluster": "start or stop it on every server; verification mode; acknowledge troubles",
+    "config": "check a configuration, make a new one, or import the product's",
     "plugins": "show the drivers, and the plugins that were refused",
+    "new": "write the plugin of a new driver, with its conformance tests",
     "keygen": "write a new cluster key",
     "agent": "run the agent in the foreground; systemd does it for you",
 }
@@ -54,13 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     args = _parser().parse_args(words)
     _go_under(args.root)
+    rest = [*args.rest, "--json"] if args.json else args.rest
     if args.help or not args.command:
         print(_help())
         return Exit.DONE if args.help else Exit.USAGE
     if args.command not in COMMANDS:
-        return _external(args.command, args.rest)
+        return _external(args.command, rest)
     module = importlib.import_module(f"clpcore.ctl.{args.command}")
-    its = module.parser().parse_args(args.rest)
+    its = module.parser().parse_args(rest)
     _go_under(its.root)
     code: int = module.run(its)
     sys.stdout.flush()  # here, where a reader that went away is noticed
@@ -72,6 +74,7 @@ def _parser() -> Parser:
     parser = Parser(prog="clp", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--root")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("command", nargs="?")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     return parser
@@ -89,7 +92,8 @@ def _external(word: str, rest: list[str]) -> int:
     if word not in others:
         from clpcore.ctl import names
 
-        remedy = names.meant(word, [*COMMANDS, *others]) or "`clp --help` lists the commands"
+        remedy = _with_verb(word) or names.meant(word, [*COMMANDS, *others])
+        remedy = remedy or "`clp --help` lists the commands"
         raise Failure(Exit.USAGE, f"clp has no command {word!r}", remedy)
     try:
         run = others[word].load()
@@ -102,6 +106,13 @@ def _external(word: str, rest: list[str]) -> int:
         ) from error
     code: int = run(rest)
     return code
+
+
+def _with_verb(word: str) -> str:
+    """Give the question whether a verb was meant that belongs to a command, or an empty text."""
+    parsers = {name: importlib.import_module(f"clpcore.ctl.{name}").parser() for name in COMMANDS}
+    there = [f"`clp {name} {word}`" for name, parser in parsers.items() if word in parser.verbs]
+    return f"did you mean {' or '.join(there)}?" if there else ""
 
 
 def _externals() -> dict[str, EntryPoint]:
@@ -121,14 +132,18 @@ def _help() -> str:
     commands = "\n".join(f"  {word:<9}{text}" for word, text in [*COMMANDS.items(), *others])
     exits = "\n".join(f"  {code:<9}{meaning}" for code, meaning in MEANING.items())
     return f"""\
-usage: clp [--root DIR] COMMAND ...
+usage: clp [--root DIR] [--json] COMMAND ...
 
 Look at a cluster and steer it, from any of its servers.
 
 Commands:
 {commands}
 
-`clp COMMAND --help` tells what it does to a running service, with examples.
+`clp COMMAND --help` tells what it does to a running service, with examples. To begin:
+
+  clp status                     what is there, and what is not normal
+  clp why                        the reasons, and the next steps
+  clp group move failover1       a first planned move
 
 Options of every command:
   --json   print JSON, one object a line; errors too

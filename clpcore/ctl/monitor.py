@@ -22,12 +22,14 @@ _VERBS = (
             clp monitor suspend pidw1
             clp monitor suspend pidw1 --server node2
         """,
+        after="`clp monitor resume MONITOR`, as soon as your work is done.",
     ),
     Verb(
         "resume",
         "Let a suspended monitor look again, on one server or on all.",
         service="it is watched again; a fault that is there now causes recovery.",
         example="clp monitor resume pidw1",
+        after="`clp status` shows what it sees.",
     ),
     Verb(
         "dummy-failure",
@@ -40,6 +42,8 @@ _VERBS = (
             clp monitor dummy-failure on lbppw1 --server node1
             clp monitor dummy-failure off lbppw1 --server node1
         """,
+        after="watch the recovery with `clp status --watch`, then take the failure back and leave "
+        "the mode: `clp cluster verification off`.",
     ),
 )
 _SWITCHES = {
@@ -51,7 +55,7 @@ _SWITCHES = {
 def parser() -> Parser:
     """Give the arguments."""
     made, each = verbs("monitor", "Suspend or resume a monitor, or let it report an error.", _VERBS)
-    each["dummy-failure"].add_argument("switch", choices=("on", "off"))
+    each["dummy-failure"].add_argument("switch", choices=("on", "off"), metavar="{on,off}")
     for verb, its in each.items():
         default = "this server" if verb == "dummy-failure" else "all servers"
         its.add_argument("monitor", metavar="MONITOR")

@@ -42,7 +42,12 @@ def check(kind: str, name: str, known: Iterable[str]) -> str:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """Give the question whether a similar *known* one was meant, or an empty text."""
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give the *known* one that is like *name*, or an empty text."""
     import difflib
 
-    similar = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {similar[0]!r}?" if similar else ""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")

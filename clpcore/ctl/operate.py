@@ -43,22 +43,49 @@ def operate(
 
     """
     began = time.monotonic()
+    reply = carry_out(op, args.wait, group=group, joins=joins)
+    ms = int((time.monotonic() - began) * 1_000)
+    if args.json:
+        told = {"ok": True, "exit": Exit.DONE, "request": reply.get("request"), "ms": ms}
+        print(json.dumps(told))
+    else:
+        print(f"{done} ({ms / 1_000:.2f} s)." if args.wait else f"Asked for; {_FOLLOW}.")
+    return Exit.DONE
+
+
+def carry_out(
+    op: Mapping[str, object], wait: float, *, group: str = "", joins: str = ""
+) -> control.Reply:
+    """Ask for *op* and wait so many seconds for its end, or with 0 only ask; give the reply.
+
+    Raises:
+        Failure: refused, failed, or not known to have ended in time.
+
+    """
+    began = time.monotonic()
     try:
-        reply = _asked(op, args.wait, group, may_vanish=bool(joins))
-        if joins and args.wait and reply.get("ok"):
-            _until_online(joins, began, args.wait)
+        reply = _asked(op, wait, group, may_vanish=bool(joins))
+        if joins and wait and reply.get("ok"):
+            _until_online(joins, began, wait)
     except KeyboardInterrupt:
         text = "interrupted; what was asked for goes on"
         raise Failure(Exit.INTERRUPTED, text, _FOLLOW) from None
-    ms = int((time.monotonic() - began) * 1_000)
-    code = _code(reply, args.wait)
+    code = _code(reply, wait)
     if code is not Exit.DONE:
-        raise _failure(code, reply, args.wait)
+        raise _failure(code, reply, wait)
+    return reply
+
+
+def tell_nothing(args: Namespace, why: str, remedy: str) -> Exit:
+    """Say that all is as it was asked for already, so that nothing is asked of the agent."""
     if args.json:
-        print(json.dumps({"ok": True, "exit": code, "request": reply.get("request"), "ms": ms}))
+        told = {"ok": True, "exit": Exit.DONE, "changed": False, "because": why, "remedy": remedy}
+        print(json.dumps(told))
     else:
-        print(f"{done} ({ms / 1_000:.2f} s)." if args.wait else f"Asked for; {_FOLLOW}.")
-    return code
+        print(f"Nothing changes: {why}.")
+        if remedy:
+            print(f"  {remedy}")
+    return Exit.DONE
 
 
 def _asked(op: Mapping[str, object], wait: float, group: str, *, may_vanish: bool) -> control.Reply:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from clpcore.ctl import words
+from clpcore.ctl import rows, words
 from clpcore.ctl.screen import Paint, wrap
 
 if TYPE_CHECKING:
-    from clpcore.ctl.document import Because, Group, Monitor, Server, Status
+    from clpcore.ctl.document import (
+        Because,
+        Group,
+        Monitor,
+        MonitorOnServer,
+        Server,
+        Status,
+    )
 
 _FINE: Final = {"Online", "Normal", "Unused"}
 _NAME: Final = 16  # cells for a name, as clpstat has it; wider where a name is longer
 _STATE: Final = 16
+_ACKNOWLEDGE: Final = "clp cluster acknowledge"
 
 
 def page(status: Status, paint: Paint, columns: int | None = None) -> list[str]:
@@ -36,6 +44,52 @@ def rivals(group: Group) -> list[str]:
         for name, server in group["servers"].items()
         if name != group["server"] and server["epoch"] and server["state"] != "Offline"
     ]
+
+
+def troubles(status: Status, indent: str) -> Iterator[str]:
+    """Give each trouble with its next step; first those that last until they are acknowledged."""
+    lasting = [trouble for trouble in status["troubles"] if "since" in trouble]
+    for trouble in lasting:
+        since = rows.moment(trouble["since"])[:-4]
+        yield from _trouble(trouble, indent, f", since {since}")
+    if not all(_ACKNOWLEDGE in words.remedy(trouble) for trouble in lasting):
+        yield f"{indent}When you have seen to it: {_ACKNOWLEDGE}"
+    for trouble in status["troubles"]:
+        if "since" not in trouble:
+            yield from _trouble(trouble, indent)
+
+
+def _trouble(trouble: Because, indent: str, when: str = "") -> Iterator[str]:
+    yield f"{indent}{words.sentence(trouble)} [{trouble['key']}{when}]"
+    if remedy := words.remedy(trouble):
+        yield f"{indent}  Next step: {remedy}"
+
+
+def counted(server: Server) -> list[str]:
+    """Give why a server that is not heard counts as stopped, if it does."""
+    if server["evidence"] == "no proof":
+        return ["counts as stopped, without proof"]
+    return [f"counts as stopped: {server['evidence']}"] if server["evidence"] else []
+
+
+def look(server: MonitorOnServer) -> str:
+    """Give what a monitor's last look on one server said."""
+    dummy = ["dummy failure on"] if server["dummy"] else []
+    said = words.plain(server["detail"])
+    return "; ".join([*dummy, *([said] if said and said != "dummy failure" else [])])
+
+
+def undo(monitor: Monitor) -> Iterator[str]:
+    """Give the commands that end what an operator has done to the monitor."""
+    on = monitor["servers"]
+    suspended = [name for name, server in on.items() if server["state"] == "Suspend"]
+    if suspended and len(suspended) == len(on):
+        yield f"clp monitor resume {monitor['name']}"
+    else:
+        yield from (f"clp monitor resume {monitor['name']} --server {each}" for each in suspended)
+    for name, server in on.items():
+        if server["dummy"]:
+            yield f"clp monitor dummy-failure off {monitor['name']} --server {name}"
 
 
 def _fine(group: Group) -> bool:
@@ -83,36 +137,43 @@ class _Page:
     def _cluster(self) -> Iterator[str]:
         status = self.status
         yield f"Cluster : {self.paint.loud(status['cluster'])}"
+        if status["troubles"]:
+            yield self.paint.quiet("<trouble>")
+        for line in troubles(status, "  "):
+            yield from self._loud(line)
         if status["phase"] != "online":
-            yield self._row("this server", status["phase"], _PHASES.get(status["phase"], ""))
-        members = ", ".join(status["view"]["members"]) or "nobody"
+            yield self._row("this server", status["phase"], PHASES.get(status["phase"], ""))
+        members = ", ".join(status["view"]["members"]) or "no member"
         view = f"view {status['view']['counter']}: {members}"
-        yield self._row("leader", status["leader"] or "None", view)
+        yield self._row("leader", status["leader"] or "nobody", view)
         proven = status["exclusive"] == "guaranteed"
         risk = "" if proven else "a group can run twice when only the network fails"
         yield self._row("exclusive", status["exclusive"], risk)
         if status["verification"]:
             leave = "recovery is real; leave: clp cluster verification off"
             yield self._row("verification", "on", leave)
-        if status["troubles"]:
-            yield self._row("agent", "Caution")
-        for trouble in status["troubles"]:
-            yield from self._why(trouble)
 
     def _server(self, server: Server) -> Iterator[str]:
-        here = server["name"] == self.status["server"]
-        heard = server["heard_ms_ago"]
-        comment = "not heard yet" if heard is None else f"last heard {ago(heard)} ago"
-        if here or server["state"] == "Online":
-            comment = ""
-        yield self._head(f"{'*' if here else ' '}{server['name']}", server["state"], comment)
+        here = "*" if server["name"] == self.status["server"] else " "
+        yield self._head(f"{here}{server['name']}", server["state"], self._heard(server))
         for heartbeat in server["heartbeats"]:
             yield self._row(heartbeat["name"], heartbeat["state"], indent=4)
+
+    def _heard(self, server: Server) -> str:
+        """Tell what keeps a server from being Online, as far as it shows."""
+        name, heard = server["name"], server["heard_ms_ago"]
+        if server["state"] == "Offline":
+            return f"start it: clp server start {name}"
+        if name == self.status["server"] or server["state"] == "Online":
+            return ""
+        when = "not heard yet" if heard is None else f"last heard {ago(heard)} ago"
+        return "; ".join([when, *counted(server)])
 
     def _group(self, group: Group) -> Iterator[str]:
         stopped = f"start it: clp group start {group['name']}" if _stopped(group) else ""
         yield self._head(f" {group['name']}", group["state"], stopped)
-        yield self._row("current", group["server"] or "None", indent=4)
+        if group["server"]:
+            yield self._row("current", group["server"], indent=4)
         for resource in group["resources"]:
             yield self._row(resource["name"], resource["state"], resource["type"], indent=4)
         for name in rivals(group):
@@ -122,18 +183,19 @@ class _Page:
     def _monitor(self, monitor: Monitor) -> Iterator[str]:
         watches = f"watches {monitor['target']}" if monitor["target"] else ""
         yield self._row(monitor["name"], monitor["state"], watches)
-        if monitor["state"] in {"Normal", "Offline", "Unused"}:
-            return
         for name, server in monitor["servers"].items():
-            notes = ["dummy failure on"] if server["dummy"] else []
-            notes += [words.plain(server["detail"])] if server["detail"] else []
-            yield self._row(f"on {name}", server["state"], "; ".join(notes), indent=4)
+            if server["dummy"] or monitor["state"] not in {"Normal", "Offline", "Unused"}:
+                yield self._row(f"on {name}", server["state"], look(server), indent=4)
+        for command in undo(monitor):
+            yield from self._loud(f"      End it: {command}")
 
     def _advice(self) -> Iterator[str]:
         if self.status["phase"] == "offline":
-            yield "The cluster service is stopped here. Start it: clp cluster start"
+            yield "The cluster service is stopped here. Start it: clp server start"
+            if all(server["state"] == "Offline" for server in self.status["servers"]):
+                yield "No server runs it. Start it on all of them: clp cluster start"
         elif found := abnormal(self.status):
-            yield f"Not normal: {', '.join(found)}. Reasons and next steps: clp why {found[0]}"
+            yield f"Not normal: {', '.join(found)}. Reasons and next steps: clp why"
 
     def _head(self, name: str, state: str, comment: str = "") -> str:
         """Draw a server or group: its name is padded with dots, as clpstat does."""
@@ -151,11 +213,15 @@ class _Page:
     def _why(self, because: Because | None) -> Sequence[str]:
         if not because:
             return ()
-        text = f"{words.sentence(because)} [{because['key']}]"
-        return [self.paint.loud(line) for line in wrap(text, "      ", self.columns)]
+        return self._loud(f"      {words.sentence(because)} [{because['key']}]")
+
+    def _loud(self, text: str) -> list[str]:
+        bare = text.lstrip()
+        lines = wrap(bare, " " * (len(text) - len(bare)), self.columns)
+        return [self.paint.loud(line) for line in lines]
 
 
-_PHASES: Final = {
+PHASES: Final = {
     "starting": "looking for the other servers, and probing what runs",
     "leaving": "stopping its groups, to leave",
     "offline": "the agent runs, the cluster service is stopped",

@@ -27,6 +27,7 @@ def parser() -> Parser:
         service="nothing happens to it. A plugin that you install is used after the agent's "
         "restart, which interrupts no service.",
         example="clp plugins",
+        after="`clp config check`, once all that the configuration names is here.",
     )
 
 

@@ -21,7 +21,14 @@ def line(row: Row, paint: Paint) -> str:
     """Give the row in one line: time, server, id, severity, text."""
     severity = paint.state(row["severity"], 8)
     when = paint.quiet(moment(row["wall_ms"]))
-    return f"{when}  {row['server']:<8}  {row['key']:<6} {severity} {words.plain(row['text'])}"
+    return f"{when}  {row['server']:<8}  {row['key']:<6} {severity} {_text(row)}"
+
+
+def _text(row: Row) -> str:
+    """Give the sentence in the language of this terminal; the agent's text is English."""
+    if words.language() == "en" or not words.knows(row["key"]):
+        return words.plain(row["text"])
+    return words.sentence({"key": row["key"], "args": row["args"]})
 
 
 def moment(wall_ms: int) -> str:

@@ -30,6 +30,9 @@ _OF_STATE: Final[Mapping[str, str]] = {
 }
 
 
+_CLOSING: Final = "、。）」』】,.;:)]}> "  # what no line begins with  # noqa: RUF001 - as it is written
+
+
 class Paint:
     """Adds colours, or not."""
 
@@ -67,6 +70,18 @@ def size(stream: TextIO) -> os.terminal_size | None:
     return found if found.columns and found.lines else None
 
 
+def cells(text: str) -> int:
+    """Give how many cells *text* takes on a terminal: a Japanese letter takes two, as a rule."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+
+
 def crop(line: str, columns: int) -> str:
     """Give the line's first *columns* cells; colours take none, and end with the line."""
     shown, left, rest = "", columns, line
@@ -74,8 +89,10 @@ def crop(line: str, columns: int) -> str:
         if rest[0] == "\x1b":
             code, _, rest = rest.partition("m")
             shown += f"{code}m"
+        elif (wide := cells(rest[0])) > left:
+            break
         else:
-            shown, rest, left = shown + rest[0], rest[1:], left - 1
+            shown, rest, left = shown + rest[0], rest[1:], left - wide
     return shown + "\x1b[0m" if "\x1b" in shown and rest else shown
 
 
@@ -151,10 +168,28 @@ class Line:
 
 
 def wrap(text: str, indent: str, columns: int | None) -> Iterable[str]:
-    """Give *text* in lines that start with *indent*; one line where there is no terminal."""
-    if columns is None or len(indent) + len(text) < columns:
-        return (indent + text,)
-    import textwrap
+    """Give *text* in lines that start with *indent*; one line where there is no terminal.
 
-    width = max(columns - 1, len(indent) + 20)
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
+    Lines end at spaces, and, as nothing else is possible in Japanese, between two wide letters.
+    """
+    if columns is None or len(indent) + cells(text) < columns:
+        return (indent + text,)
+    width = max(columns - 1 - len(indent), 20)
+    lines, line = [], ""
+    for piece in _pieces(text):
+        if line and cells(line + piece.rstrip()) > width:
+            lines.append(indent + line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, indent + line.rstrip()]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut *text* where a line may end: after spaces and wide letters."""
+    piece = ""
+    for letter, after in zip(text, [*text[1:], " "], strict=True):
+        piece += letter
+        if (letter == " " and after != " ") or (cells(letter) > 1 and after not in _CLOSING):
+            yield piece
+            piece = ""
+    yield piece

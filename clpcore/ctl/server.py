@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from clpcore.ctl import names
 from clpcore.ctl.ends import Exit
-from clpcore.ctl.operate import operate
+from clpcore.ctl.operate import operate, tell_nothing
 from clpcore.ctl.parsing import Parser, Verb, verbs
 from clpcore.ctl.status import ask
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from clpcore.ctl.document import Server, Status
 
 _VERBS = (
     Verb(
@@ -22,6 +24,7 @@ _VERBS = (
             clp server start
             clp server start --alone    the other servers are down, I have seen it myself
         """,
+        after="`clp status`; if the server waits, `clp why SERVER` tells for whom.",
     ),
     Verb(
         "stop",
@@ -29,6 +32,7 @@ _VERBS = (
         service="what runs there is moved to another server, in the planned way, and ends where "
         "no other server can take it.",
         example="clp server stop node2",
+        after="do your work, reboot it if you like, then `clp server start SERVER`.",
     ),
 )
 
@@ -53,7 +57,24 @@ def run(args: Namespace) -> Exit:
     status = ask()
     server = names.server(status, args.server) if args.server else status["server"]
     if args.verb == "start":
+        if args.alone and (nothing := _nothing_to_do(status, server)):
+            return tell_nothing(args, *nothing)
         op = {"is": "ServerStart", "server": server, "alone": args.alone}
         return operate(args, op, f"The cluster service of {server} runs", joins=server)
     op = {"is": "ServerStop", "server": server}
     return operate(args, op, f"The cluster service of {server} is stopped")
+
+
+def _nothing_to_do(status: Status, server: str) -> tuple[str, str] | None:
+    """Give why a word about silent servers changes nothing, and what would; None if it may."""
+    state = {one["name"]: one["state"] for one in status["servers"]}
+    doubtful = [o["name"] for o in status["servers"] if o["state"] == "Unknown" and not _proven(o)]
+    if state[server] != "Online" or doubtful:
+        return None
+    text = f"{server} is Online, and no server is silent that is not known to be stopped"
+    left = [name for name, shown in state.items() if shown == "Offline"]
+    return text, "; ".join(f"{name} has left cleanly: clp server start {name}" for name in left)
+
+
+def _proven(server: Server) -> bool:
+    return bool(server["evidence"]) and server["evidence"] != "no proof"

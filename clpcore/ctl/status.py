@@ -35,6 +35,7 @@ def parser() -> Parser:
             clp status --watch          live, until Ctrl-C
             clp status --json | jq -r '.groups[] | .name + " " + .state'
         """,
+        after="`clp why` explains what is not normal, and tells the next step.",
     )
     made.add_argument(
         "--watch",

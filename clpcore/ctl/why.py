@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from clpcore.ctl import control, names, rows, words
 from clpcore.ctl.ends import Exit
-from clpcore.ctl.page import abnormal, ago
+from clpcore.ctl.page import PHASES, abnormal, ago, counted, look, rivals, troubles, undo
 from clpcore.ctl.parsing import Parser, command
 from clpcore.ctl.screen import Paint, paint_for
 from clpcore.ctl.status import ask
@@ -31,6 +31,7 @@ def parser() -> Parser:
             clp why                     everything that is not normal
             clp why failover1
         """,
+        after="do the next step that it names; `clp log` has the whole story of this server.",
     )
     made.add_argument(
         "thing", nargs="?", metavar="THING", help="a group, resource, monitor or server"
@@ -45,39 +46,90 @@ def run(args: Namespace) -> Exit:
     if args.thing:
         names.check("server, group, resource or monitor", args.thing, subjects)
     things = [args.thing] if args.thing else abnormal(status)
-    if not args.thing and not args.json:
-        _print_general(status, fine=not things)
-    for number, thing in enumerate(things):
-        if number and not args.json:
-            print()
-        past: list[Row] = control.ask(do="why", about=thing)["because"]
-        _print(thing, subjects[thing], past, as_json=args.json)
+    found = [_Found(status, thing, subjects[thing]) for thing in things]
+    if args.json:
+        _print_json(status, found, args.thing)
+    else:
+        general = [] if args.thing else _general(status, fine=not things)
+        paint = paint_for(sys.stdout)
+        pages = [general, *(list(one.lines(paint)) for one in found)]
+        print("\n\n".join("\n".join(lines) for lines in pages if lines))
     return Exit.DONE
 
 
-def _print_general(status: Status, *, fine: bool) -> None:
-    """Print what is wrong with the agent itself, or that nothing at all is wrong."""
-    for trouble in status["troubles"]:
-        print("\n".join([f"The agent of {status['server']} has trouble.", *_reason(trouble)]))
-    if fine and not status["troubles"]:
-        print("Everything is normal.")
+def _print_json(status: Status, found: Sequence[_Found], thing: str | None) -> None:
+    """Print one document: that of the *thing*, or of everything that is not normal."""
+    documents = [one.document() for one in found]
+    whole = {"things": documents, "troubles": status["troubles"]}
+    print(json.dumps(documents[0] if thing else whole))
 
 
-def _print(about: str, subject: _Subject, past: list[Row], *, as_json: bool) -> None:
-    if as_json:
-        told = [rows.told(row) for row in past]
-        print(json.dumps({"about": about, "now": subject.now, "because": told}))
-        return
-    paint = paint_for(sys.stdout)
-    lines = [*subject.lines(paint)]
-    print("\n".join([*lines, *_history(past, paint, lines)]))
+def _general(status: Status, *, fine: bool) -> list[str]:
+    """Give what is wrong beside servers, groups and monitors, or that nothing at all is wrong."""
+    lines = list(troubles(status, ""))
+    return lines or (["Everything is normal."] if fine else [])
+
+
+class _Found:
+    """One thing with its past, as the journal of this server has it."""
+
+    def __init__(self, status: Status, name: str, subject: _Subject) -> None:
+        self.name = name
+        self.subject = subject
+        self.past: list[Row] = control.ask(do="why", about=name)["because"]
+        self.me = status["server"]
+        self.normal = name not in abnormal(status) and subject.name not in abnormal(status)
+        others = {*subject.witnesses(status)} - {self.me}
+        self.others = [one for one in status["servers"] if one["name"] in others]
+
+    def document(self) -> dict[str, object]:
+        """Give it for machines."""
+        return {
+            "about": self.name,
+            "now": self.subject.now,
+            "next_step": self.subject.step(),
+            "because": [rows.told(row) for row in self.past],
+            "journal_of": self.me,
+            "more_on": [one["name"] for one in self.others],
+        }
+
+    def lines(self, paint: Paint) -> Iterator[str]:
+        """Give it for operators."""
+        above = [*self.subject.lines(paint)]
+        if step := self.subject.step():
+            above.append(f"  Next step: {step}")
+        yield from above
+        if self.past:
+            yield f"How it came to this (the journal of {self.me}):"
+        for row in self.past:
+            yield f"  {rows.line(row, paint)}"
+        if not self.normal and not step:
+            yield from self._last_step("\n".join(above))
+        yield from self._more()
+
+    def _last_step(self, above: str) -> Iterator[str]:
+        """Give the next step of the newest warning or error, if it is not told already."""
+        for row in reversed(self.past):
+            step = rows.told(row)["remedy"]
+            if row["severity"] != "info" and step:
+                if f"Next step: {step}" not in above:
+                    yield f"  Next step for {row['key']}: {step}"
+                return
+
+    def _more(self) -> Iterator[str]:
+        """Say where the rest of the story is: every server journals its own part."""
+        of = f"the journal of {self.me}"
+        here = f"This is {of}" if self.past else f"{of.capitalize()} has nothing about it"
+        for one in self.others:
+            silent = "when it is back, " if one["state"] == "Unknown" else ""
+            yield f"{here}; {silent}on {one['name']} run: clp why {self.name}"
 
 
 def _subjects(status: Status) -> dict[str, _Subject]:
     """Give by name what can be explained; a resource is explained with its group."""
     subjects: dict[str, _Subject] = {}
     for server in status["servers"]:
-        subjects[server["name"]] = _Server(server)
+        subjects[server["name"]] = _Server(server, status)
     for monitor in status["monitors"]:
         subjects[monitor["name"]] = _Monitor(monitor)
     for group in status["groups"]:
@@ -90,16 +142,39 @@ def _subjects(status: Status) -> dict[str, _Subject]:
 class _Server:
     """Explains a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, status: Status) -> None:
         self.now = server
         self.name = server["name"]
+        self.phase = status["phase"] if self.name == status["server"] else ""
 
     def lines(self, paint: Paint) -> Iterator[str]:
         heard = self.now["heard_ms_ago"]
         last = "" if heard is None else f"; last heard {ago(heard)} ago"
+        if heard is None and not self.phase:
+            last = "; not heard since the agent here started"
+        if self.now["state"] == "Offline":
+            last = ""  # the agent of one that has left is heard on
         yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{last}."
+        if phase := PHASES.get(self.phase):
+            yield f"  It is {self.phase}: {phase}."
+        yield from (f"  It {word}." for word in counted(self.now))
         for heartbeat in self.now["heartbeats"]:
             yield f"  {heartbeat['name']}: {paint.state(heartbeat['state'])}"
+
+    def step(self) -> str:
+        if self.now["state"] == "Offline":
+            return f"clp server start {self.name}"
+        if self.phase == "starting":
+            return (
+                "start the other servers; if you have seen yourself that they are off and they "
+                "stay off: clp server start --alone"
+            )
+        if self.now["state"] == "Unknown" and self.now["heard_ms_ago"] is None:
+            return f"start {self.name}; if it runs, see there: clp status"
+        return ""
+
+    def witnesses(self, _: Status) -> Iterable[str]:
+        return [self.name] if self.now["state"] != "Online" else []
 
 
 class _Group:
@@ -117,14 +192,25 @@ class _Group:
                 yield f"{paint.loud(self.resource)} is {state}; it belongs to {self.name}."
         where = f" on {self.now['server']}" if self.now["server"] else ""
         yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{where}."
-        if self.now["wanted"] == "stopped":
-            yield f"  It is to stay stopped; start it: clp group start {self.name}"
         yield from _reason(self.now["because"])
         for name, server in self.now["servers"].items():
             can = "can" if server["can_take"] else "cannot"
             ability = "" if name == self.now["server"] else f", {can} take it"
             yield f"  {name}: {paint.state(server['state'])}{ability}"
-            yield from _reason(server["because"], indent="    ")
+            # What others waited for is no news once it is online.
+            note = None if self.now["state"] == "Online" else server["note"]
+            for because in _apart(server["because"], note):
+                if because != self.now["because"]:
+                    yield from _reason(because, indent="    ")
+
+    def step(self) -> str:
+        stopped = self.now["wanted"] == "stopped"
+        word = f"it is to stay stopped until you say: clp group start {self.name}"
+        return word if stopped else ""
+
+    def witnesses(self, status: Status) -> Iterable[str]:
+        """Its server drives it, and the leader has chosen that server."""
+        return [self.now["server"] or "", status["leader"] or "", *rivals(self.now)]
 
 
 class _Monitor:
@@ -138,12 +224,26 @@ class _Monitor:
         target = f"; it watches {self.now['target']}" if self.now["target"] else ""
         yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{target}."
         for name, server in self.now["servers"].items():
-            dummy = ", dummy failure on" if server["dummy"] else ""
-            detail = f": {words.plain(server['detail'])}" if server["detail"] else ""
-            yield f"  on {name}: {paint.state(server['state'])}{dummy}{detail}"
+            said = [said] if (said := look(server)) else []
+            yield ": ".join([f"  on {name}", paint.state(server["state"]), *said])
+
+    def step(self) -> str:
+        return "; ".join(undo(self.now))
+
+    def witnesses(self, _: Status) -> Iterable[str]:
+        told = {"Online", "Offline"}
+        on = self.now["servers"].items()
+        return [name for name, one in on if one["state"] not in told or one["dummy"]]
 
 
 _Subject = _Server | _Group | _Monitor
+
+
+def _apart(refusal: Because | None, note: Because | None) -> list[Because]:
+    """Give what a server says of a group; a note often has the refusal in it as its reason."""
+    told = words.sentence(note) if note else ""
+    refusals = [refusal] if refusal and words.sentence(refusal) not in told else []
+    return [*refusals, *([note] if note else [])]
 
 
 def _reason(because: Because | None, indent: str = "  ") -> Iterator[str]:
@@ -151,15 +251,3 @@ def _reason(because: Because | None, indent: str = "  ") -> Iterator[str]:
         yield f"{indent}{words.sentence(because)} [{because['key']}]"
         if remedy := words.remedy(because):
             yield f"{indent}Next step: {remedy}"
-
-
-def _history(past: list[Row], paint: Paint, above: list[str]) -> Iterator[str]:
-    """Give what led here, oldest first, and each next step that is not *above* already."""
-    if past:
-        yield "How it came to this:"
-    steps = {row["key"]: rows.told(row)["remedy"] for row in past}
-    for row in past:
-        yield f"  {rows.line(row, paint)}"
-    for key, step in steps.items():
-        if step and not any(f"Next step: {step}" in line for line in above):
-            yield f"  Next step for {key}: {step}"

@@ -38,6 +38,11 @@ def _catalogue() -> dict[str, dict[str, str]]:
         return tomllib.load(file)  # without pathlib, which takes 5 ms
 
 
+def knows(key: str) -> bool:
+    """Tell whether the catalogue here has this sentence."""
+    return key in _catalogue()
+
+
 def sentence(because: Because) -> str:
     """Give the sentence; an unknown key is shown as it is, with its arguments."""
     key, args = because["key"], _texts(because)
@@ -47,10 +52,12 @@ def sentence(because: Because) -> str:
 
 
 def remedy(because: Because) -> str:
-    """Give the operator's next step, or an empty text."""
+    """Give the operator's next step, that of the reasons in it if it has none, or an empty text."""
     row = _catalogue().get(because["key"], {})
-    text = row.get(_REMEDIES[language()]) or row.get("remedy", "")
-    return _filled(text, _texts(because), text)
+    if text := row.get(_REMEDIES[language()]) or row.get("remedy", ""):
+        return _filled(text, _texts(because), text)
+    inner = [remedy(value) for value in because["args"].values() if not isinstance(value, str)]
+    return "; ".join(dict.fromkeys(filter(None, inner))).replace(".;", ";").replace("。;", ";")
 
 
 def _texts(because: Because) -> dict[str, str]:

@@ -81,9 +81,15 @@ def render(sentence: Because, language: str = "en") -> str:
 
 
 def remedy(sentence: Because, language: str = "en") -> str:
-    """Give the operator's next step, empty when there is none."""
+    """Give the operator's next step, empty when there is none.
+
+    A sentence without one of its own has those of the sentences in it: of its reasons.
+    """
     known = entries().get(sentence.key)
-    return known.remedy[language].format_map(_texts(sentence, language)) if known else ""
+    if known and known.remedy[language]:
+        return known.remedy[language].format_map(_texts(sentence, language))
+    inner = [remedy(value, language) for _, value in sentence.args if isinstance(value, Because)]
+    return "; ".join(dict.fromkeys(filter(None, inner))).replace(".;", ";").replace("。;", ";")
 
 
 def _texts(sentence: Because, language: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from clpcore.model.alerts import Alert
 from clpcore.model.fields import setting
 from clpcore.model.states import Automatic, FinalAction, Platform, Timing
 
@@ -26,6 +27,11 @@ class Server:
         example='["10.5.0.110"]',
     )
     zone: str = setting("Availability zone, for display.", default="", example='"1"')
+    metrics: str = setting(
+        "Where this server shows its metrics, if not where [cluster] says.",
+        default="",
+        example='"10.5.0.110:29090"',
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -206,10 +212,17 @@ class ClusterConfig:
         example="10",
         low=1,
     )
+    metrics: str = setting(
+        "Address and port where every server shows its metrics; empty: only on its Unix socket. "
+        "WHOEVER REACHES IT CAN READ THEM.",
+        default="",
+        example='"127.0.0.1:29090"',
+    )
     servers: tuple[Server, ...] = ()
     heartbeats: tuple[Heartbeat, ...] = ()
     groups: tuple[Group, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
     @functools.cached_property
     def server_by_name(self) -> Mapping[str, Server]:
@@ -249,6 +262,10 @@ class ClusterConfig:
             if monitor.group in found:
                 found[monitor.group].append(monitor)
         return {name: tuple(monitors) for name, monitors in found.items()}
+
+    def metrics_of(self, server: str) -> str:
+        """Give address and port where *server* shows its metrics, empty for nowhere."""
+        return self.server_by_name[server].metrics or self.metrics
 
     @functools.cached_property
     def homes(self) -> Mapping[str, tuple[str, ...]]:

@@ -234,8 +234,13 @@ class Agent:
         """Give what makes the status document of this moment."""
         if self._member is None:
             raise RuntimeError("no state before the start")
-        make, troubles = self._member.present(), self._trouble_documents()
-        return lambda: {**make(), "troubles": troubles}
+        make, own = self._member.present(), self._trouble_documents()
+
+        def whole() -> Status:
+            status = make()
+            return {**status, "troubles": [*status["troubles"], *own]}
+
+        return whole
 
     async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
         """Let the core decide."""

@@ -21,6 +21,7 @@ from clpcore.runtime import clock
 from clpcore.runtime.deeds import Deeds, Drivers, End, Helpers
 from clpcore.runtime.driving.kept import Watch
 from clpcore.runtime.links.network import Network
+from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.operators.watching import MakeStatus
@@ -89,7 +90,9 @@ class Member:
 
     def _make_network(self, begun: Begun) -> Network:
         credentials = Credentials(me=self._me, ring=self._setup.ring, cluster=self._config.name)
-        network = Network(self._config, credentials, self._troubles, self.feed)
+        others = [name for name in self._config.server_names if name != self._me.server]
+        newest = Newest.opened(self._setup.where.root.newest, others)
+        network = Network(self._config, credentials, self._troubles, newest, self.feed)
         network.remember(begun.run.boots)
         return network
 

@@ -20,6 +20,7 @@ class Lateness:
     """How much longer than the interval the gaps between two beats were."""
 
     worst: float = 0.0  # ms
+    total: float = 0.0  # ms
     beats: int = 0
     _counts: list[int] = attrs.field(factory=lambda: [0] * (len(_EDGES) + 1))
 
@@ -27,6 +28,7 @@ class Lateness:
         """Note one gap, in ms beyond the interval."""
         self.beats += 1
         self.worst = max(self.worst, late)
+        self.total += late
         self._counts[sum(late > edge for edge in _EDGES)] += 1
 
     @property
@@ -34,7 +36,12 @@ class Lateness:
         """Give it for people: how many gaps were late by at most so many ms."""
         edges = [*map(str, _EDGES), "more"]
         histogram = dict(zip(edges, self._counts, strict=True))
-        return {"worst_ms": round(self.worst, 2), "beats": self.beats, "up_to_ms": histogram}
+        return {
+            "worst_ms": round(self.worst, 2),
+            "total_ms": round(self.total, 2),
+            "beats": self.beats,
+            "up_to_ms": histogram,
+        }
 
 
 class Pulse:

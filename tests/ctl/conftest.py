@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from clpcore.ctl import main, words
+from clpcore.ctl import main, parsing, words
 
 # What the sentences of the tests say; the catalogue's own words may change.
 CATALOGUE = {
@@ -31,7 +31,22 @@ CATALOGUE = {
         "en": "Group {group} is blocked: {server} is silent and not proven stopped.",
         "remedy": "Bring {server} back, or make sure that it is off and start alone.",
     },
-    "rc540": {"severity": "info", "en": "{server} is not online."},
+    "rc32": {
+        "severity": "error",
+        "en": "Activating resource {resource} of group {group} on {server} has failed: {reason}",
+        "remedy": "Correct the cause, then: clp group start {group}",
+    },
+    "rc66": {"severity": "info", "en": "Group {group} waits: {reason}"},
+    "rc92": {
+        "severity": "error",
+        "en": "Group {group} was active on two servers; {server} has given way.",
+        "remedy": "Compare the data of both sides.",
+    },
+    "rc540": {
+        "severity": "info",
+        "en": "{server} is not online.",
+        "remedy": "Start {server}.",
+    },
     "rc541": {
         "severity": "warning",
         "en": "{server} is not among the startup servers of group {group}.",
@@ -129,6 +144,7 @@ def clp(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str, int]
     lab = importlib.metadata.EntryPoint("lab", "clp_lab.main:main", "clpcore.commands")
     monkeypatch.setattr(words, "_catalogue", lambda: CATALOGUE)
     monkeypatch.setattr(main, "_externals", lambda: {"lab": lab})
+    parsing._width.cache_clear()  # another test's terminal
 
     def run(line: str) -> tuple[str, str, int]:
         out, err = io.StringIO(), io.StringIO()
@@ -172,6 +188,7 @@ def _server(name: str, number: int, heard: int | None) -> dict[str, Any]:
         "priority": number,
         "boot": 1,
         "join": number,
+        "evidence": None,
         "heard_ms_ago": heard,
         "heartbeats": [{"name": "lanhb1", "state": "Normal"}],
     }
@@ -190,8 +207,20 @@ def _group() -> dict[str, Any]:
             {"name": "lbpp1", "type": "lbpp", "state": "Online"},
         ],
         "servers": {
-            "node1": {"state": "Online", "epoch": 7, "can_take": True, "because": None},
-            "node2": {"state": "Offline", "epoch": 0, "can_take": True, "because": None},
+            "node1": {
+                "state": "Online",
+                "epoch": 7,
+                "can_take": True,
+                "because": None,
+                "note": None,
+            },
+            "node2": {
+                "state": "Offline",
+                "epoch": 0,
+                "can_take": True,
+                "because": None,
+                "note": None,
+            },
         },
     }
 

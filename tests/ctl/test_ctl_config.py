@@ -127,14 +127,61 @@ class _Untouched:
         raise AssertionError
 
 
-def test_on_a_server_of_the_cluster_its_scripts_are_looked_for(
-    clp: Clp, conf: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _app_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(host.load().specs)
     registry = host.Registry(specs={**known, (api.Kind.RESOURCE, "app"): _app()})
     monkeypatch.setattr(host, "load", lambda: registry)
+
+
+@pytest.mark.usefixtures("_app_is_known")
+def test_on_a_server_of_the_cluster_its_scripts_are_looked_for(
+    clp: Clp, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (conf / "cluster.toml").write_text(_GOOD + _SCRIPTED)
     monkeypatch.setenv("CLP_SERVER", "node1")
     assert "start.sh" in clp("config check")[0]
     monkeypatch.setenv("CLP_SERVER", "elsewhere")
     assert "start.sh" not in clp("config check")[0]
+
+
+def test_a_file_in_place_of_a_folder(clp: Clp, conf: Path) -> None:
+    (conf / "cluster.toml").write_text(_GOOD)
+    said, _, code = clp(f"config check {conf}/cluster.toml")
+    out = " ".join(said.split())
+    assert (code, f"{conf}/cluster.toml is a file" in out) == (Exit.BAD_CONFIG, True)
+    assert f"clp config check {conf} " in out
+
+
+@pytest.mark.usefixtures("_app_is_known")
+@pytest.mark.parametrize("scripts", ["draft/../scripts", "draft/scripts"])
+def test_the_scripts_of_a_draft_are_beside_it_or_in_it(
+    clp: Clp, tmp_path: Path, scripts: str
+) -> None:
+    draft = tmp_path / "draft"
+    draft.mkdir()
+    (draft / "a.toml").write_text(_GOOD + _SCRIPTED)
+    out = clp(f"config check {draft}")[0]
+    assert "Scripts were not looked for" in out
+    assert json.loads(clp(f"config check {draft} --json")[0])["scripts"] is None
+    folder = (tmp_path / scripts).resolve()
+    (folder / "failover1" / "app1").mkdir(parents=True)
+    out = " ".join(clp(f"config check {draft}")[0].split())
+    assert f"There is no file {folder}/failover1/app1/start.sh." in out
+    assert f"Scripts were looked for in {folder}." in out
+    (folder / "failover1" / "app1" / "start.sh").write_text("#!/bin/sh\n")
+    out = " ".join(clp(f"config check {draft}")[0].split())
+    assert "start.sh is not executable." in out
+
+
+@pytest.mark.usefixtures("_app_is_known")
+def test_it_is_said_where_the_scripts_of_this_server_were_looked_for(
+    clp: Clp, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (conf / "cluster.toml").write_text(_GOOD + _SCRIPTED)
+    monkeypatch.setenv("CLP_SERVER", "node1")
+    assert f"{conf.parent}/scripts, as node1 needs them." in " ".join(
+        clp("config check")[0].split()
+    )
+    monkeypatch.setenv("CLP_SERVER", "elsewhere")
+    assert "elsewhere is none of the servers" in " ".join(clp("config check")[0].split())

@@ -33,7 +33,9 @@ def _failed_over(status: Document) -> None:
     status["servers"][1]["heard_ms_ago"] = None
     group = status["groups"][0]
     group |= {"server": "node2", "epoch": 8}
-    group["servers"] = {"node2": {"state": "Online", "epoch": 8, "can_take": True, "because": None}}
+    group["servers"] = {
+        "node2": {"state": "Online", "epoch": 8, "can_take": True, "because": None, "note": None}
+    }
     for monitor, where in zip(status["monitors"], ("node2", "node2"), strict=True):
         monitor["servers"] = {where: {"state": "Online", "detail": "", "dummy": False}}
 
@@ -91,7 +93,13 @@ def _starting(status: Document) -> None:
         part["state"] = "Offline"
     refused = {"key": "rc540", "args": {"server": "node1"}}
     group["servers"] = {
-        "node1": {"state": "Offline", "epoch": 0, "can_take": False, "because": refused}
+        "node1": {
+            "state": "Offline",
+            "epoch": 0,
+            "can_take": False,
+            "because": refused,
+            "note": None,
+        }
     }
     for monitor in status["monitors"]:
         monitor["state"] = "Offline"
@@ -118,6 +126,46 @@ def _twice(status: Document) -> None:
     group["servers"]["node2"] |= {"state": "Online", "epoch": 8}
 
 
+def _operators_work(status: Document) -> None:
+    """Monitors as operators left them: one suspended, one with a dummy failure."""
+    status["verification"] = True
+    pidw1, lbppw1 = status["monitors"]
+    pidw1["state"] = pidw1["servers"]["node1"]["state"] = "Suspend"
+    lbppw1["state"] = "Error"
+    lbppw1["servers"]["node1"] |= {
+        "state": "Online Failure",
+        "detail": "dummy failure",
+        "dummy": True,
+    }
+
+
+def _trouble(status: Document) -> None:
+    """The group ran twice and waits for an operator's word; the agent has a trouble of its own."""
+    twice = {"key": "rc92", "args": {"group": "failover1", "server": "node2"}}
+    full = {"key": "pm500", "args": {"path": "/var/lib/clpcore/store.db", "reason": "disk full"}}
+    status["troubles"] = [{**twice, "since": 1_795_000_000_000}, full]
+
+
+def _failing_elsewhere(status: Document) -> None:
+    """Seen from node2: the group cannot be activated on node1, and node2 is stopped."""
+    status |= {"server": "node2", "phase": "offline"}
+    status["servers"][0]["heard_ms_ago"] = 480
+    status["servers"][1] |= {"heard_ms_ago": None, "state": "Offline"}
+    for server in status["servers"]:
+        server["heartbeats"][0]["state"] = "Offline"
+    status["view"]["members"] = ["node1"]
+    group = status["groups"][0]
+    group["state"] = group["resources"][0]["state"] = "Online Failure"
+    failed = {"resource": "exec1", "group": "failover1", "server": "node1", "reason": "exit 3"}
+    group["because"] = {"key": "rc32", "args": failed}
+    group["servers"]["node1"] |= {"state": "Error", "note": group["because"]}
+    refused = {"key": "rc540", "args": {"server": "node2"}}
+    group["servers"]["node2"] |= {"can_take": False, "because": refused}
+    inner = {"key": "rc540", "args": {"server": "node2"}}
+    waits = {"key": "rc66", "args": {"group": "failover1", "reason": inner}}
+    group["servers"]["node2"]["note"] = waits
+
+
 _SCENARIOS = {
     "status_normal": _normal,
     "status_failed_over": _failed_over,
@@ -130,6 +178,9 @@ _SCENARIOS = {
     "refusals": _normal,
     "journal": _normal,
     "plugins": _normal,
+    "status_operators_work": _operators_work,
+    "status_trouble": _trouble,
+    "why_elsewhere": _failing_elsewhere,
 }
 _WITHOUT_AGENT = ("no_agent", "usage", "help")
 
@@ -212,7 +263,12 @@ def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, 
     answers |= {
         "status": [{"ok": True, "status": status}],
         "watch": [{"ok": True, "status": status}, {"end": True}],
-        "why": [{"ok": True, "because": [reply["row"] for reply in _PAST]}],
+        "why": lambda request: [
+            {
+                "ok": True,
+                "because": [] if request["about"] == "exec1" else [p["row"] for p in _PAST],
+            }
+        ],
         "log": [*_PAST, {"ok": True, "end": True}],
         "ask": _asked,
         "plugins": [{"ok": True, "plugins": _PLUGINS}],

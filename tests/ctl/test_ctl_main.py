@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import json
 import os
 import signal
 import statistics
@@ -88,6 +90,67 @@ def test_agent_runs_the_daemon_under_the_root(monkeypatch: pytest.MonkeyPatch) -
     daemon.main = lambda: int(os.environ["CLP_ROOT"] == "/elsewhere") + 40  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "clpcore.runtime.main", daemon)
     assert main.main(["agent", "--root", "/elsewhere"]) == 41
+
+
+# -- help, and documents for machines
+
+
+def _lines() -> Iterator[str]:
+    """Every command, and every verb of it."""
+    for word in main.COMMANDS:
+        parser = importlib.import_module(f"clpcore.ctl.{word}").parser()
+        yield word
+        yield from (f"{word} {verb}" for verb in parser.verbs)
+
+
+@pytest.mark.parametrize("line", [*_lines()])
+def test_help_teaches(line: str, clp: Clp) -> None:
+    out, _, code = clp(f"{line} --help")
+    example = "systemctl start clpcore" if line == "agent" else f"  clp {line}"
+    assert (code, example in out.partition("Examples:")[2]) == (0, True)
+    assert ("Next: " in out) != ("VERB ..." in out)
+    assert "Exit: 0 done" in out
+
+
+_ANSWERED = (
+    "status",
+    "why",
+    "why failover1",
+    "plugins",
+    "keygen",
+    "config check",
+    "group start failover1",
+    "group move failover1 --to node1",
+    "monitor suspend pidw1",
+    "monitor dummy-failure on pidw1",
+    "server stop",
+    "server start --alone",
+    "cluster verification on",
+    "cluster acknowledge",
+)
+
+
+@pytest.mark.parametrize("line", _ANSWERED)
+@pytest.mark.parametrize("form", ["{} --json", "--json {}"])
+def test_each_prints_one_document(
+    line: str, form: str, clp: Clp, answers: Document, status: Document
+) -> None:
+    answers |= {
+        "status": [{"ok": True, "status": status}],
+        "why": [{"ok": True, "because": []}],
+        "plugins": [{"ok": True, "plugins": {"drivers": [], "refused": []}}],
+        "ask": [{"ok": True, "request": "node1-1", "because": []}],
+    }
+    out, complaint, _ = clp(form.format(line))
+    assert (len(out.splitlines()), complaint) == (1, "")
+    assert isinstance(json.loads(out), dict)
+
+
+@pytest.mark.parametrize("line", ["status", "why", "log", "group stop g", "cluster stop"])
+def test_a_failure_is_one_document_too(line: str, clp: Clp, root: Path) -> None:
+    out, complaint, code = clp(f"{line} --json --root {root}/nowhere")
+    assert (len(out.splitlines()), complaint, code) == (1, "", ends.Exit.NO_AGENT)
+    assert json.loads(out)["remedy"]
 
 
 # -- as a real process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,7 @@ _ASKED = {
     "server start": requests.ServerStart("node1"),
     "server start node2 --alone": requests.ServerStart("node2", alone=True),
     "server stop": requests.ServerStop("node1"),
+    "cluster acknowledge": requests.Acknowledge(),
 }
 
 
@@ -49,7 +51,12 @@ def _well(answers: Document, status: Document, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("line", _ASKED)
-def test_a_command_asks_for_its_operation(line: str, clp: Clp, asked: list[Document]) -> None:
+def test_a_command_asks_for_its_operation(
+    line: str, clp: Clp, asked: list[Document], status: Document
+) -> None:
+    status["troubles"] = [{"key": "rc92", "args": {}, "since": 1}]
+    if "--alone" in line:
+        status["servers"][0] |= {"state": "Unknown", "heard_ms_ago": 90_000}
     assert clp(line)[2] == Exit.DONE
     op = next(dict(request["op"]) for request in asked if request["do"] == "ask")
     assert getattr(requests, op.pop("is"))(**op) == _ASKED[line]
@@ -156,3 +163,47 @@ def test_progress_tells_each_resource(status: Status) -> None:
     assert operate.progress(status, "") == told
     status["servers"][0]["state"] = "Offline Pending"
     assert operate.progress(status, "") == f"node1 Offline Pending; {told}"
+
+
+# -- what changes nothing
+
+
+def test_alone_changes_nothing_where_nobody_is_silent(
+    clp: Clp, status: Document, asked: list[Document]
+) -> None:
+    status["servers"][1] |= {"state": "Offline", "evidence": "clean leave"}
+    out, _, code = clp("server start --alone")
+    assert code == Exit.DONE
+    assert out.startswith("Nothing changes: node1 is Online")
+    assert "node2 has left cleanly: clp server start node2" in out
+    assert [request["do"] for request in asked] == ["status"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "is_asked"), [(None, True), ("no proof", True), ("operator's word", False)]
+)
+def test_alone_is_asked_for_while_a_silent_server_is_not_known_to_be_stopped(
+    clp: Clp, status: Document, asked: list[Document], evidence: str | None, *, is_asked: bool
+) -> None:
+    status["servers"][1] |= {"state": "Unknown", "evidence": evidence}
+    assert clp("server start --alone")[2] == Exit.DONE
+    assert ("ask" in [request["do"] for request in asked]) is is_asked
+
+
+def test_alone_is_asked_for_while_the_server_itself_is_starting(
+    clp: Clp, answers: Document, status: Document, asked: list[Document]
+) -> None:
+    states = iter(["Online Pending", "Online"])
+    answers["status"] = lambda _: [_with_node1(status, next(states))]
+    assert clp("server start --alone")[2] == Exit.DONE
+    assert "ask" in [request["do"] for request in asked]
+
+
+def test_without_a_trouble_that_waits_nothing_is_acknowledged(
+    clp: Clp, status: Document, asked: list[Document]
+) -> None:
+    assert "no trouble waits" in clp("cluster acknowledge")[0]
+    status["troubles"] = [{"key": "pm500", "args": {"path": "/x", "reason": "full"}}]
+    assert "end by themselves" in clp("cluster acknowledge")[0]
+    assert json.loads(clp("cluster acknowledge --json")[0])["changed"] is False
+    assert {request["do"] for request in asked} == {"status"}

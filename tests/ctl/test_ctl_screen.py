@@ -22,7 +22,7 @@ import pytest
 
 from clpcore.ctl.document import Status
 from clpcore.ctl.page import page
-from clpcore.ctl.screen import Paint, crop, paint_for, wrap
+from clpcore.ctl.screen import Paint, cells, crop, paint_for, wrap
 
 Document = dict[str, Any]
 
@@ -51,6 +51,16 @@ def test_wrap_keeps_the_indent_and_never_cuts_without_a_terminal() -> None:
         "  five six",
     ]
     assert list(wrap("one two three", "  ", None)) == ["  one two three"]
+
+
+def test_a_japanese_letter_takes_two_cells() -> None:
+    assert cells("サーバ node1 (か\u3099)") == 17
+    assert crop("サーバ", 5) == "サー"
+    said = "サーバ node1 は応答がありません (時間切れ)。電源を確認してください: clp why node1"
+    lines = list(wrap(said, "  ", 24))
+    assert max(map(cells, lines)) < 24
+    assert not any(line.strip()[0] in "、。)" for line in lines)
+    assert "".join(line[2:] for line in lines).replace(" ", "") == said.replace(" ", "")
 
 
 class _Terminal(io.StringIO):

@@ -7,8 +7,9 @@ from typing import cast
 import pytest
 
 from clpcore import messages
-from clpcore.ctl import words
-from clpcore.ctl.document import Because
+from clpcore.ctl import rows, words
+from clpcore.ctl.document import Because, Row
+from clpcore.ctl.screen import Paint
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,23 @@ def test_a_sentence_reads_as_the_catalogue_renders_it(
     data = cast("Because", messages.plain(because))
     assert words.sentence(data) == messages.render(because, language)
     assert words.remedy(data) == messages.remedy(because, language)
+
+
+def test_rows_of_the_journal_are_told_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    args = {"server": "node2"}
+    row: dict[str, object] = {"wall_ms": 0, "server": "node1", "key": "nm1", "severity": "info"}
+    row |= {"args": args, "text": "Server node2 is heard."}
+
+    def told() -> str:
+        return rows.line(cast("Row", row), Paint(colours=False))
+
+    assert told().endswith("Server node2 is heard.")
+    monkeypatch.setenv("CLP_LANG", "ja")
+    assert told().endswith("サーバ node2 のハートビートを受信しました。")
+    row["key"] = "zz1"
+    assert told().endswith("Server node2 is heard.")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def _walk(folder: Path, ignored: set[str]) -> list[Path]:
 def members(settings: dict[str, Any]) -> dict[Path, dict[str, Any]]:
     """The pyproject.toml of every member of the workspace, by its folder relative to the root."""
     globs = settings["tool"]["uv"]["workspace"]["members"]
-    folders = sorted(folder for glob in globs for folder in _ROOT.glob(glob))
+    folders = sorted(path for glob in globs for path in _ROOT.glob(glob) if path.is_dir())
     return {
         folder.relative_to(_ROOT): tomllib.loads((folder / "pyproject.toml").read_text())
         for folder in folders

@@ -46,14 +46,16 @@ def _package(folder: Path) -> str:
 
 def _plugin_problems(root: Path, folder: Path, project: dict[str, Any]) -> list[str]:
     """What keeps a plugin from being one distribution like the others."""
-    name, package = f"clpcore-{folder.name}", _package(folder)
+    name, package = f"clpcore-{folder.name.replace('_', '-')}", _package(folder)
     entry_points = project["project"].get("entry-points", {}).get("clpcore.plugins", {})
     readme = root / folder / "README.md"
     said = readme.read_text().splitlines() if readme.exists() else []
     rules = {
         f"[project] name is {name}": project["project"]["name"] == name,
         "it says nothing of the workspace": set(project) == {"build-system", "project"},
-        f"its entry point is the package {package}": package in entry_points.values(),
+        f"its entry point is the package {package}; a library has none": (
+            (package in entry_points.values()) != folder.name.startswith("lib_")
+        ),
         "its README has its name and then what it is **not for**": (
             said[:1] == [f"# {name}"] and said[2:3] != [] and said[2].startswith("**Not for**")
         ),

@@ -67,6 +67,7 @@ class Script:
     answers: dict[type, Callable[[ClusterState, Any], Decision]] = attrs.field(factory=dict)
     taken: list[given.Input] = attrs.field(factory=list)
     beats_raise: bool = False
+    troubles: tuple[dict[str, Any], ...] = ()
 
     start = staticmethod(decide.start)
 
@@ -84,7 +85,12 @@ class Script:
         return decide.beat(config, state)
 
     def snapshot(self, _config: ClusterConfig, state: ClusterState, /) -> dict[str, Any]:
-        return {"phase": state.phase.value, "report": state.report, "now_ms": state.now}
+        return {
+            "phase": state.phase.value,
+            "report": state.report,
+            "now_ms": state.now,
+            "troubles": self.troubles,
+        }
 
     def got(self, kind: type) -> list[Any]:
         return [taken for taken in self.taken if isinstance(taken, kind)]
@@ -198,13 +204,14 @@ async def test_a_core_that_raises_costs_one_input_and_is_seen(
         raise ArithmeticError("a bug")
 
     core = Script({given.Asked: broken})
+    core.troubles = ({"key": "rc92", "args": {}, "since": 1},)  # the core's, and the agent's own
     async with running(tmp_path, config, core) as one:
         op = {"is": "GroupMove", "group": "g", "server": ""}
         for _ in range(3):
             reply = await one.ask(do="ask", op=op, wait=0)
             assert reply["pending"] is True
         status = (await one.ask(do="status"))["status"]
-        assert [trouble["key"] for trouble in status["troubles"]] == ["pm506"]
+        assert [trouble["key"] for trouble in status["troubles"]] == ["rc92", "pm506"]
         (line,) = await one.lines("state")
         assert "a bug" in line["args"]["error"]
         assert "GroupMove" in line["args"]["input"]

@@ -42,6 +42,20 @@ def refusal(error: str, remedy: str = "") -> Document:
     return {"ok": False, "error": error, "remedy": remedy}
 
 
+def bind(sock: socket.socket, path: Path) -> None:
+    """Bind a Unix socket for root and the group clpcore, where there is one."""
+    umask = os.umask(0o177)
+    try:
+        unixsockets.bind(sock, path)
+    finally:
+        os.umask(umask)
+    group = accounts.group_id(GROUP)
+    if group is not None:
+        with contextlib.suppress(PermissionError):  # not root: it stays for our own user
+            os.chown(path, -1, group)
+            path.chmod(0o660)
+
+
 class Client(asyncio.Protocol):
     """One connection of an operator."""
 
@@ -190,24 +204,12 @@ class Control:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            self._bind(sock)
+            bind(sock, self._path)
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(lambda: Client(self), sock=sock)
         except BaseException:
             sock.close()
             raise
-
-    def _bind(self, sock: socket.socket) -> None:
-        umask = os.umask(0o177)
-        try:
-            unixsockets.bind(sock, self._path)
-        finally:
-            os.umask(umask)
-        group = accounts.group_id(GROUP)
-        if group is not None:
-            with contextlib.suppress(PermissionError):  # not root: it stays for our own user
-                os.chown(self._path, -1, group)
-                self._path.chmod(0o660)
 
     def close(self) -> None:
         """Take no more clients, and end those that are there."""

@@ -12,17 +12,18 @@ from typing import Any, Final, Protocol
 from clpcore import messages
 from clpcore.model.actions import Answer
 from clpcore.model.requests import Op
-from clpcore.runtime.operators import accounts
+from clpcore.runtime.operators import accounts, filters
 from clpcore.runtime.operators.control import Client, Document, refusal
 from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.operators.watching import Followers, MakeStatus, Watchers, status_line
 from clpcore.runtime.store import journal
 from clpcore.wire import values
 
-_KINDS: Final = frozenset({"because", "input", "action", "state"})
 _MOST_LINES: Final = 100_000
 _LINES: Final = 30
 _HISTORY: Final = 10  # sentences that "why" gives
+_SMALLER: Final = frozenset({"group", "resource", "monitor"})  # than a server
+_PAST: Final = 300  # sentences among which it looks for them
 _LONGEST_WAIT: Final = 3_600_000  # ms
 _SETTLE: Final = 0.2  # seconds that a reader waits for lines on their way to the disk
 
@@ -101,26 +102,28 @@ class Verbs:
             return
         await self._settle()
         try:
-            lines = await self._desk.do(journal.lines_about, self._store, about, count=_HISTORY)
+            lines = await self._desk.do(journal.lines_about, self._store, about, count=_PAST)
         except sqlite3.Error as error:
             client.reply(self._unreadable(error))
             return
-        rows = [journal.shown(line, self._server) for line in lines]
+        told = [journal.shown(line, self._server) for line in lines]
+        rows = [row for row in told if not _told_elsewhere(row, about)][-_HISTORY:]
         client.reply({"ok": True, "about": about, "because": rows})
 
     async def _log(self, request: dict[str, Any], client: Client) -> None:
         count, onward = request.get("lines", _LINES), request.get("follow", False)
-        kinds = request.get("kinds", ["because"])
         if type(count) is not int or not 0 <= count <= _MOST_LINES:
             client.reply(refusal(f"lines must be 0 to {_MOST_LINES}, not {count!r:.80}"))
             return
-        if not isinstance(kinds, list) or not _KINDS.issuperset(map(str, kinds)):
-            client.reply(refusal(f"kinds are {', '.join(sorted(_KINDS))}, not {kinds!r:.80}"))
+        try:
+            wanted = filters.read(request)
+        except filters.BadFilter as bad:
+            client.reply(refusal(bad.error, bad.remedy))
             return
         client.streams = bool(onward)
         await self._settle()
         try:
-            await self.followers.follow(client, frozenset(kinds), count, onward=bool(onward))
+            await self.followers.follow(client, wanted, count, onward=bool(onward))
         except sqlite3.Error as error:
             client.reply(self._unreadable(error))
             return
@@ -151,3 +154,16 @@ class Verbs:
 
     def _unreadable(self, error: sqlite3.Error) -> Document:
         return refusal(f"the journal in {self._store} cannot be read: {error}", "check the disk")
+
+
+def _told_elsewhere(row: Mapping[str, Any], about: str) -> bool:
+    """Tell whether a sentence only says where something happened: *about* is that server.
+
+    What a group or a monitor does there, and what operators ask for there, is no news of the server
+    itself, unless it goes wrong.
+    """
+    args = row["args"]
+    if args.get("server") != about or row["severity"] != "info":
+        return False
+    asked = f" {args.get('op', about)} "
+    return f" {about} " not in asked or not args.keys().isdisjoint(_SMALLER)

@@ -14,6 +14,7 @@ from clpcore.runtime.operators.control import Client
 from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.store import journal
 from clpcore.runtime.store.database import Line
+from clpcore.runtime.store.wanted import Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -106,30 +107,28 @@ def status_line(status: Status) -> bytes:
 
 
 class Followers:
-    """Clients that get lines of the journal, of the kinds they want: past ones, and what comes."""
+    """Clients that get the lines of the journal that they want: past ones, and what comes."""
 
     def __init__(self, desk: Desk, store: Path, server: str) -> None:
         """Read the past from *store*; every line is shown with the name of this server."""
         self._desk = desk
         self._store = store
         self._server = server
-        self._clients: dict[Client, tuple[frozenset[str], list[Line] | None]] = {}
+        self._clients: dict[Client, tuple[Wanted, list[Line] | None]] = {}
 
     def tell(self, lines: Sequence[Line]) -> None:
         """Send new lines on."""
-        for client, (kinds, waiting) in [*self._clients.items()]:
-            wanted = [line for line in lines if line.kind in kinds]
+        for client, (wanted, waiting) in [*self._clients.items()]:
+            taken = [line for line in lines if wanted.takes(line)]
             if waiting is None:
-                client.write(self._shown(wanted))
+                client.write(self._shown(taken))
             else:
-                waiting.extend(wanted)
+                waiting.extend(taken)
                 if len(waiting) > _MOST_WAITING:
                     logger.warning("a client reads the journal too slowly to follow; it is let go")
                     client.abort()
 
-    async def follow(
-        self, client: Client, kinds: frozenset[str], count: int, *, onward: bool
-    ) -> None:
+    async def follow(self, client: Client, wanted: Wanted, count: int, *, onward: bool) -> None:
         """Send the last *count* lines, and *onward* what comes, without a gap or a double.
 
         Raises:
@@ -137,21 +136,21 @@ class Followers:
 
         """
         waiting: list[Line] = []
-        self._clients[client] = kinds, waiting
+        self._clients[client] = wanted, waiting
         try:
-            last = await self._send_past(client, sorted(kinds), count)
+            last = await self._send_past(client, wanted, count)
             if onward:
                 client.write(self._shown([line for line in waiting if line.seq > last]))
-                self._clients[client] = kinds, None
+                self._clients[client] = wanted, None
                 await asyncio.get_running_loop().create_future()
         finally:
             del self._clients[client]
 
-    async def _send_past(self, client: Client, kinds: Sequence[str], count: int) -> int:
+    async def _send_past(self, client: Client, wanted: Wanted, count: int) -> int:
         """Send page by page what is stored; give the number of the last line."""
-        last = await self._desk.do(journal.before_last, self._store, count=count, kinds=kinds)
+        last = await self._desk.do(journal.before_last, self._store, count=count, wanted=wanted)
         while True:
-            lines = await self._desk.do(journal.page, self._store, after=last, kinds=kinds)
+            lines = await self._desk.do(journal.page, self._store, after=last, wanted=wanted)
             if not lines:
                 return last
             client.write(await self._desk.do(self._shown, lines))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from clpcore.model import inputs as given
 from clpcore.model.reasons import Because
 from clpcore.runtime import clock
 from clpcore.runtime.store.database import LINE_COLUMNS, Line
+from clpcore.runtime.store.wanted import SENTENCE, SENTENCES, Wanted
 from clpcore.wire import values
 
 # Heartbeats and ticks are too many, and what they change is told by the sentences beside them.
@@ -32,8 +33,6 @@ _TOLD_ACTIONS: Final = (
 )
 _LONGEST_BODY: Final = 8_192
 
-SENTENCE: Final = "because"
-
 
 @attrs.define
 class Scribe:
@@ -41,6 +40,7 @@ class Scribe:
 
     boot: int = 0
     seq: int = 0
+    _asked: dict[str, str] = attrs.field(factory=dict, init=False)  # request -> its command
 
     def sentences(self, reasons: Iterable[Because], now: int) -> tuple[Line, ...]:
         """Give a line for each sentence."""
@@ -57,11 +57,12 @@ class Scribe:
     ) -> tuple[Line, ...]:
         """Give the lines of one step. *news*: it changed something durable."""
         reasons = tuple(reasons)
+        self._note(taken, reasons)
         told = [action for action in actions if isinstance(action, _TOLD_ACTIONS)]
         lines: list[Line] = []
         if (reasons or told or news) and not isinstance(taken, _UNTOLD_INPUTS):
             lines.append(self._value("input", taken, taken.now))
-        lines += self.sentences(reasons, taken.now)
+        lines += self.sentences([*reasons, *self._refusals(told)], taken.now)
         lines += [self._value("action", action, taken.now) for action in told]
         return tuple(lines)
 
@@ -69,6 +70,21 @@ class Scribe:
         """Give the line of an input that the core could not take."""
         body = _dump({"error": text, "input": values.to_json(taken)[:_LONGEST_BODY]})
         return self._line("state", "step raised", body, taken.now)
+
+    def _note(self, taken: given.Input, reasons: Iterable[Because]) -> None:
+        """Remember what was asked for, as op1 spells it, until it is answered."""
+        if isinstance(taken, given.Asked):
+            spelled = (str(dict(reason.args)["op"]) for reason in reasons if reason.key == "op1")
+            self._asked[taken.request.id] = next(spelled, "")
+
+    def _refusals(self, told: Iterable[act.Action]) -> Iterator[Because]:
+        """Give a sentence for each request that is refused: operators look for it later."""
+        for action in told:
+            if not isinstance(action, act.Answer):
+                continue
+            op = self._asked.pop(action.request, "")
+            for reason in () if action.ok else action.because:
+                yield messages.because("op19", op=op, reason=reason) if op else reason
 
     def _value(self, kind: str, value: given.Input | act.Action, now: int) -> Line:
         body = values.to_json(value)
@@ -114,8 +130,8 @@ def shown(line: Line, server: str) -> dict[str, Any]:
     return {**document, "severity": severity, "text": messages.render(reason)}
 
 
-def before_last(store: Path, *, count: int, kinds: Sequence[str]) -> int:
-    """Give the number after which the last *count* lines of these kinds begin.
+def before_last(store: Path, *, count: int, wanted: Wanted = SENTENCES) -> int:
+    """Give the number after which the last *count* wanted lines begin.
 
     This and what follows block, so they are not for the loop. They read through connections of
     their own, so that no commit waits for a long answer.
@@ -124,28 +140,23 @@ def before_last(store: Path, *, count: int, kinds: Sequence[str]) -> int:
         sqlite3.Error: the store cannot be read.
 
     """
-    where = f"kind IN ({_marks(kinds)})"
+    where, values = wanted.sql
     query = f"SELECT seq FROM journal WHERE {where} ORDER BY seq DESC LIMIT 1 OFFSET ?"  # noqa: S608 - our own words
     with _reading(store) as sql:
-        row = sql.execute(query, (*kinds, count)).fetchone()
+        row = sql.execute(query, (*values, count)).fetchone()
     return int(row[0]) if row else 0
 
 
-def page(store: Path, *, after: int, kinds: Sequence[str], limit: int = 500) -> list[Line]:
-    """Read the lines of these kinds that come after number *after*, oldest first."""
-    where = f"kind IN ({_marks(kinds)}) AND seq > ? ORDER BY seq LIMIT ?"
-    return _read(store, where, (*kinds, after, limit))
+def page(store: Path, *, after: int, wanted: Wanted = SENTENCES, limit: int = 500) -> list[Line]:
+    """Read the wanted lines that come after number *after*, oldest first."""
+    where, values = wanted.sql
+    return _read(store, f"{where} AND seq > ? ORDER BY seq LIMIT ?", (*values, after, limit))
 
 
 def lines_about(store: Path, name: str, *, count: int) -> list[Line]:
     """Read the newest *count* sentences that name *name*, oldest first."""
-    quoted = json.dumps(name, ensure_ascii=False)
-    where = "kind = ? AND instr(body, ?) ORDER BY seq DESC LIMIT ?"
-    return _read(store, where, (SENTENCE, quoted, count))[::-1]
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ",".join("?" * len(values))
+    where, values = Wanted(about=name).sql
+    return _read(store, f"{where} ORDER BY seq DESC LIMIT ?", (*values, count))[::-1]
 
 
 def _read(store: Path, where: str, values: Sequence[object]) -> list[Line]:

@@ -8,12 +8,17 @@ from typing import Any, Final
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.kept import Kept, Rungs
+from clpcore.model.kept import Kept, Rungs, Trouble
 from clpcore.model.ownership import Record
 from clpcore.wire import values
 
 # The tables of Kept with a row for each entry, and what one entry is.
-_TABLES: Final[Mapping[str, type]] = {"records": Record, "rungs": Rungs, "failovers": int}
+_TABLES: Final[Mapping[str, type]] = {
+    "records": Record,
+    "rungs": Rungs,
+    "failovers": int,
+    "troubles": Trouble,
+}
 _ENDS: Final = "ends"
 _VIEW: Final = "view"
 _KINDS: Final[Mapping[str, Any]] = {**_TABLES, _ENDS: tuple[int, ...], _VIEW: View}

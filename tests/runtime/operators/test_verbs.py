@@ -167,6 +167,13 @@ def test_an_operator_gets_the_cores_answer(tmp_path: Path) -> None:
         {"do": "log", "lines": "all"},
         {"do": "log", "kinds": ["gossip"]},
         {"do": "log", "kinds": 3},
+        {"do": "log", "ids": ["rc99999"]},
+        {"do": "log", "modules": "rc"},
+        {"do": "log", "severities": [["error"]]},
+        {"do": "log", "about": 7},
+        {"do": "log", "server": "n" * 1_000},
+        {"do": "log", "since": -1},
+        {"do": "log", "since": True},
         {"do": "why"},
         {"do": "dance"},
         {"do": ["status"]},
@@ -346,12 +353,34 @@ def test_a_line_written_while_the_past_is_read_comes_once(
     asyncio.run(run())
 
 
-def test_why_gives_the_sentences_that_name_it(tmp_path: Path) -> None:
+def test_why_gives_the_newest_ten_sentences_that_name_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path) as world:
-            world.write(*world.scribe.sentences((HEARD, OTHER, HEARD), 1))
+            world.write(*world.scribe.sentences((HEARD, OTHER, *[HEARD] * 10), 1))
             got = await world.get(do="why", about="node9")
-        assert [row["seq"] for row in got["because"]] == [1, 3]
+        assert [row["seq"] for row in got["because"]] == [*range(3, 13)]
+
+    asyncio.run(run())
+
+
+def test_why_of_a_server_leaves_out_what_merely_happened_there(tmp_path: Path) -> None:
+    told = (
+        HEARD,
+        messages.because("rc11", group="g", server="node9", epoch=1),
+        messages.because("rc32", group="g", server="node9", resource="r", reason="exit 3"),
+        messages.because("op1", by="root", op="group stop g", server="node9"),
+        messages.because("op1", by="root", op="server stop node9", server="node9"),
+        messages.because("op1", by="root", op="group move g --to node9", server="node1"),
+        messages.because("rc50", group="g", previous="node9", server="node1"),
+    )
+
+    async def run() -> None:
+        async with serving(tmp_path) as world:
+            world.write(*world.scribe.sentences(told, 1))
+            server = await world.get(do="why", about="node9")
+            group = await world.get(do="why", about="g")
+        assert [row["seq"] for row in server["because"]] == [1, 3, 5, 6, 7]
+        assert [row["seq"] for row in group["because"]] == [2, 3, 4, 6, 7]
 
     asyncio.run(run())
 

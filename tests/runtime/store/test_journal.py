@@ -7,11 +7,13 @@ from pathlib import Path
 from clpcore import messages
 from clpcore.model.actions import Answer, Left, Send
 from clpcore.model.ids import Boot, Incarnation
-from clpcore.model.inputs import GotLetter, Leave, Tick
+from clpcore.model.inputs import Asked, GotLetter, Leave, Tick
 from clpcore.model.peer import Bye, Challenge
+from clpcore.model.requests import GroupMove, Request
 from clpcore.runtime.store import journal
 from clpcore.runtime.store.database import Database, Line
 from clpcore.runtime.store.journal import Scribe
+from clpcore.runtime.store.wanted import Wanted
 
 HEARD = messages.because("nm1", server="node2")
 LETTER = GotLetter(
@@ -34,6 +36,32 @@ def test_a_turn_is_told_in_its_order_and_numbered_on() -> None:
     assert keys(lines) == ["input Leave", "because nm1", "action Answer", "action Left"]
     assert [line.seq for line in lines] == [11, 12, 13, 14]
     assert {(line.now_ms, line.boot) for line in lines} == {(7, 3)}
+
+
+def test_a_refusal_is_told_with_the_command_that_is_refused(tmp_path: Path) -> None:
+    scribe, store = Scribe(), tmp_path / "store.db"
+    asked = Asked(1, Request(id="r", origin="node1", by="root", op=GroupMove("g1")))
+    told = messages.because("op1", by="root", op="group move g1", server="node1")
+    begun = scribe.turn(asked, (told,), (), news=False)
+    refused = Answer(request="r", ok=False, because=(HEARD,))
+    lines = scribe.turn(Leave(7), (), (refused,), news=False)
+    assert keys(lines) == ["input Leave", "because op19", "action Answer"]
+    text = journal.shown(lines[1], "node1")["text"]
+    assert text == "Refused: clp group move g1: Server node2 is heard."
+    database = Database(store)
+    database.write((), (*begun, *lines))
+    found = [line.key for line in journal.lines_about(store, "g1", count=5)]
+    database.close()
+    assert found == ["op1", "op19"]
+
+
+def test_a_refusal_of_an_unknown_command_is_told_by_its_reason() -> None:
+    refused = Answer(request="r", ok=False, because=(HEARD,))
+    lines = Scribe().turn(Leave(7), (), (refused,), news=False)
+    assert keys(lines) == ["input Leave", "because nm1", "action Answer"]
+    done = Answer(request="r", ok=True, because=(HEARD,))
+    lines = Scribe().turn(Leave(7), (), (done,), news=False)
+    assert keys(lines) == ["input Leave", "action Answer"]
 
 
 def test_what_brings_no_news_is_not_told() -> None:
@@ -94,15 +122,20 @@ def test_it_is_read_from_its_end_by_kind_and_by_name(tmp_path: Path) -> None:
         return [line.now_ms for line in found]
 
     def last(count: int, *kinds: str) -> list[int]:
-        before = journal.before_last(store, count=count, kinds=kinds)
-        return times(journal.page(store, after=before, kinds=kinds))
+        wanted = Wanted(kinds=frozenset(kinds))
+        before = journal.before_last(store, count=count, wanted=wanted)
+        return times(journal.page(store, after=before, wanted=wanted))
 
     assert last(3, "because") == [17, 18, 19]
     assert last(3, "because", "input") == [18, 19, 19]
     assert last(0, "because") == []
     assert len(last(1_000, "because")) == 20
-    assert times(journal.page(store, after=0, kinds=("because",), limit=2)) == [0, 1]
+    assert times(journal.page(store, after=0, limit=2)) == [0, 1]
     assert times(journal.lines_about(store, "node2", count=2)) == [14, 18]
     assert journal.lines_about(store, "node", count=2) == []
     assert journal.lines_about(store, 'n"o%_', count=2) == []
+    asked = messages.because("op1", by="root", op="group move g1 --to node7", server="node8")
+    database.write((), scribe.sentences((asked,), 99))
+    assert [times(journal.lines_about(store, n, count=2)) for n in ("g1", "node7")] == [[99]] * 2
+    assert journal.lines_about(store, "g", count=2) == []
     database.close()

@@ -1,0 +1,38 @@
+"""Fence drivers: make a silent server certainly stopped."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+from clpcore.api.ports import Ports
+from clpcore.model.actions import Call
+from clpcore.model.inputs import Observation
+
+
+class Power(enum.Enum):
+    """What was read of a server's power."""
+
+    OFF = "off"
+    ON = "on"
+    UNKNOWN = "unknown"
+
+
+class FenceDriver(Protocol):
+    """Cuts the power of ``call.victim``. The request causes, the read-back proves."""
+
+    async def can_fence(self, call: Call, ports: Ports) -> Observation:
+        """Look, changing nothing, whether a fence of the victim would work; say in words why not.
+
+        NORMAL: the victim is known there and the credentials are good. ERROR: it would fail.
+        """
+        ...
+
+    async def fence(self, call: Call, ports: Ports) -> Power:
+        """Request that the victim stops, then read back until it has, or it is out of reach.
+
+        OFF only when the power state was *read* as stopped after this call began, whoever caused
+        it: another server takes over on it. An accepted request is no proof: UNKNOWN. ON: it was
+        read as running when there was no time left. Fencing who is off already is OFF.
+        """
+        ...
