@@ -6,22 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from clpcore.api import Kind
-from clpcore.config import dependencies, driven
+from clpcore.config import dependencies, driven, relations
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
 from clpcore.model.config import Group, Resource
+from clpcore.model.relations import ServerGroup
 
 
-def read(reading: Reading, servers: tuple[str, ...]) -> tuple[Group, ...]:
+def read(
+    reading: Reading, servers: tuple[str, ...], zones: tuple[ServerGroup, ...]
+) -> tuple[Group, ...]:
     """Give the groups in the order of the files; *servers* are all, best priority first."""
     return tuple(
-        _group(reading, name, table, servers) for name, table in reading.named(("group",)).items()
+        _group(reading, name, table, servers, zones)
+        for name, table in reading.named(("group",)).items()
     )
 
 
 def _group(
-    reading: Reading, name: str, table: Mapping[str, Any], servers: tuple[str, ...]
+    reading: Reading,
+    name: str,
+    table: Mapping[str, Any],
+    servers: tuple[str, ...],
+    zones: tuple[ServerGroup, ...],
 ) -> Group:
     path: Path = ("group", name)
     if name == "monitor":
@@ -29,6 +37,9 @@ def _group(
         reading.error(path, what, "Give it another name.", at_key=True)
     values = reading.core(path, Group, table, more={"resource"})
     homes = known_servers(reading, (*path, "startup_servers"), values.get("startup_servers", ()))
+    members = relations.homes_of(reading, path, values, zones)
+    known = {zone.name for zone in zones}
+    values["server_groups"] = tuple(n for n in values.get("server_groups", ()) if n in known)
     givens = {
         resource: driven.read(reading, (*path, "resource", resource), Kind.RESOURCE, inner)
         for resource, inner in reading.named((*path, "resource")).items()
@@ -42,7 +53,7 @@ def _group(
         )
         reading.error((*path, "resource", name), what, "Rename one of them.", at_key=True)
     for given in givens.values():
-        driven.check(reading, given, homes or servers)
+        driven.check(reading, given, homes or members or servers)
     order = dependencies.resolve(reading, givens)
     resources = tuple(
         _resource(resource, name, given, order[resource]) for resource, given in givens.items()

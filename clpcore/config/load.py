@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from clpcore.api import DriverSpec, Kind
-from clpcore.config import checks, files, groups, monitors, servers
+from clpcore.config import alerts, checks, files, groups, hooks, monitors, relations, servers
 from clpcore.config.problems import Problem
 from clpcore.config.reading import Reading
 from clpcore.config.types import Refusal, Types
@@ -17,7 +17,10 @@ from clpcore.config.wording import meant
 from clpcore.model.config import ClusterConfig
 from clpcore.model.reasons import Severity
 
-_TABLES: Final = ("cluster", "server", "heartbeat", "group", "monitor")
+_TABLES: Final = (
+    *("cluster", "server", "heartbeat", "group", "monitor", "alert"),
+    *("exclusion", "server_group"),
+)
 _LATER: Final = ("arbiter", "fencing", "mdc", "np")  # a later version's
 
 
@@ -55,7 +58,7 @@ def load(
     if document is None:
         return _loaded(None, problems, None)
     reading = Reading(document, Types.sort(specs, refused))
-    config = _config(reading)
+    config = hooks.found(_config(reading), Path(folder).parent / "scripts")
     return _loaded(config, [*problems, *reading.problems], document)
 
 
@@ -80,7 +83,9 @@ def _config(reading: Reading) -> ClusterConfig:
         reading.check_name(("cluster", "name"), cluster["name"])
     members = servers.read(reading)
     names = tuple(server.name for server in members)
-    grouped = groups.read(reading, names)
+    zones = relations.server_groups(reading)
+    grouped = groups.read(reading, names, zones)
+    relations.check_waits(reading, grouped)
     whole: dict[str, Any] = {
         "name": "",
         **cluster,
@@ -88,9 +93,13 @@ def _config(reading: Reading) -> ClusterConfig:
         "heartbeats": servers.heartbeats(reading, members),
         "groups": grouped,
         "monitors": monitors.read(reading, grouped, names),
+        "alerts": alerts.read(reading),
+        "exclusions": relations.exclusions(reading, grouped),
+        "server_groups": zones,
     }
     config = ClusterConfig(**whole)
     checks.check(reading, config)
+    alerts.check_metrics(reading, config)
     return config
 
 

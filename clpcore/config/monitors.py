@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from clpcore.api import Capability, Kind
-from clpcore.config import driven, pairs, settings
+from clpcore.config import driven, pairs, recovery, settings
 from clpcore.config.driven import Given
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
@@ -87,8 +87,10 @@ def _monitor(
         "target": target.name if target else "",
         "servers": looks_on,
         "timing": given.core.get("timing", Timing.ALWAYS if always else Timing.ACTIVE),
-        "recovery_target": _recovery_target(reading, given, group, target),
+        "recovery_target": recovery.target(reading, given, scope.groups, target),
     }
+    if target is None and not reading.is_wrong((*path, "target")):
+        derived |= _of_the_server(reading, given)
     return Monitor(
         name=name,
         type=given.type,
@@ -105,6 +107,8 @@ def _target(scope: _Scope, given: Given, pair: pairs.Made | None) -> Resource | 
     path = (*given.path, "target")
     types = scope.reading.types.watched_by.get(given.type, ())
     watches = f"resources of type {listed(types, 'or')}" if types else "a resource"
+    if "target" not in given.core and not types:
+        return None
     if "target" not in given.core:
         remedy = f"Name what it watches: {given.type} watches {watches}."
         scope.reading.error(path, "target is missing.", remedy)
@@ -176,14 +180,16 @@ def _with_settings_of(given: Given, target: Resource | None) -> Given:
     )
 
 
-def _recovery_target(
-    reading: Reading, given: Given, group: Group | None, target: Resource | None
-) -> str:
-    said: str | None = given.core.get("recovery_target")
-    if said is None:
-        return target.name if target else ""
-    if group and said not in {group.name, *group.by_name}:  # no group: that is told already
-        what = f"{said} is neither {group.name} nor one of its resources."
-        remedy = meant(said, (group.name, *group.by_name))
-        reading.error((*given.path, "recovery_target"), what, remedy)
-    return said
+def _of_the_server(reading: Reading, given: Given) -> dict[str, Any]:
+    """Give what is different for a monitor without a target: it watches the server itself."""
+    if "group" in given.core:
+        what = "It has no target, so that it is about no group."
+        reading.error((*given.path, "group"), what, "Name a target as well, or leave group out.")
+    if given.core.get("timing") is Timing.ACTIVE:
+        what = "It has no target that could be active."
+        reading.error((*given.path, "timing"), what, "Name a target, or leave timing out.")
+    return {
+        "group": "",
+        "timing": Timing.ALWAYS,
+        "critical": given.core.get("critical", True),
+    }

@@ -14,8 +14,10 @@ from clpcore.config.positions import Path
 from clpcore.config.problems import Problem
 from clpcore.config.types import Types
 from clpcore.config.wording import dotted, listed, meant, near, toml
+from clpcore.model.alerts import Alert
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.reasons import Severity
+from clpcore.model.relations import ExclusionRule, ServerGroup
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,30}")
 _HOMES: Final = {  # where a key of the core is written
@@ -24,6 +26,9 @@ _HOMES: Final = {  # where a key of the core is written
     "[group.NAME]": Group,
     "[group.NAME.resource.NAME]": Resource,
     "[monitor.NAME]": Monitor,
+    "[alert.NAME]": Alert,
+    "[exclusion.NAME]": ExclusionRule,
+    "[server_group.NAME]": ServerGroup,
 }
 
 

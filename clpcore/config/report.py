@@ -11,7 +11,8 @@ from clpcore.config.problems import Place, Problem
 from clpcore.config.wording import duration, listed
 from clpcore.model.config import ClusterConfig, Group, Monitor
 from clpcore.model.reasons import Severity
-from clpcore.model.states import Timing
+from clpcore.model.relations import ExclusionRule
+from clpcore.model.states import Exclusion, Timing
 
 _WIDTH: Final = 100
 _LINE: Final = 90  # of a line in a file, the part that is shown
@@ -86,11 +87,30 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
     yield f"  {paths}: a heartbeat every {duration(interval)}, silent after {duration(timeout)}"
     yield f"    3 x {duration(interval)} = {duration(3 * interval)} <= {duration(timeout)}"
     for group in config.groups:
-        homes = ", then ".join(group.startup_servers) or "any server"
+        homes = ", then ".join(group.startup_servers or group.server_groups) or "any server"
         yield f"  {group.name} on {homes}: {_order(group)}"
+        yield from (f"    {line}" for line in _relations(group))
         for monitor in config.monitors:
             if monitor.group == group.name:
                 yield f"    {_monitor(monitor)}"
+    for rule in config.exclusions:
+        apart = "on one server" + (" while there is another" if _is_normal(rule) else "")
+        yield f"  {rule.name}: never {listed(rule.groups)} {apart}"
+    for monitor in config.server_monitors:
+        yield f"  {_monitor(monitor)}"
+
+
+def _relations(group: Group) -> Iterator[str]:
+    if group.start_after:
+        wait = duration(group.start_wait)
+        yield f"starts after {listed(group.start_after)}, for which it waits up to {wait}"
+    if group.stop_after:
+        wait = duration(group.stop_wait)
+        yield f"stops after {listed(group.stop_after)}, for which it waits up to {wait}"
+
+
+def _is_normal(rule: ExclusionRule) -> bool:
+    return rule.rule is Exclusion.NORMAL
 
 
 def _order(group: Group) -> str:
@@ -102,7 +122,8 @@ def _monitor(monitor: Monitor) -> str:
     where = f"on {listed(monitor.servers) or 'every server'}"
     if monitor.timing is Timing.ACTIVE:
         where = "where it is active"
-    return f"{monitor.name} watches {monitor.target} every {duration(monitor.interval)}, {where}"
+    what = monitor.target or "the server"
+    return f"{monitor.name} watches {what} every {duration(monitor.interval)}, {where}"
 
 
 def _count(found: tuple[Problem, ...], config: ClusterConfig | None) -> str:

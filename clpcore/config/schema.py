@@ -20,7 +20,9 @@ from clpcore.config import settings
 from clpcore.config.reading import NAME
 from clpcore.config.types import Types
 from clpcore.config.values import DURATION, Key
+from clpcore.model.alerts import TYPES, Alert
 from clpcore.model.config import ClusterConfig, Group, Server
+from clpcore.model.relations import ExclusionRule, ServerGroup
 
 Schema = dict[str, Any]
 
@@ -43,6 +45,9 @@ def schema(specs: Mapping[tuple[Kind, str], DriverSpec]) -> Schema:
                 "heartbeat": _named(_choice(known, Kind.HEARTBEAT)),
                 "group": _named(_of(Group, resource=_named(_choice(known, Kind.RESOURCE)))),
                 "monitor": _named(_monitor(known)),
+                "alert": _named(_alert()),
+                "exclusion": _named(_of(ExclusionRule)),
+                "server_group": _named(_of(ServerGroup)),
             },
             required=("cluster", "server"),
         ),
@@ -102,6 +107,30 @@ def _monitor(known: Types) -> Schema:
         "if": {"required": ["type"]},
         "then": _choice(known, Kind.MONITOR),
         "else": {"anyOf": refs} if refs else False,
+    }
+
+
+def _alert() -> Schema:
+    """Give the schema of an alert: its type decides about the keys beside the common ones."""
+    common = settings.keys(Alert)
+    tables = {
+        name: _table(
+            {"type": {"const": name}, **_keys(common), **_keys(settings.keys(cls))},
+            required=["type", *(key.name for key in settings.keys(cls).values() if key.mandatory)],
+        )
+        for name, cls in TYPES.items()
+    }
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": list(tables)}},
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+                "then": table,
+            }
+            for name, table in tables.items()
+        ],
     }
 
 

@@ -69,6 +69,7 @@ def _key(field: attrs.Attribute[Any], hint: Any) -> Key:
         example=field.metadata["example"],
         low=field.metadata["low"],
         high=field.metadata["high"],
+        secret=field.metadata["secret"],
     )
 
 

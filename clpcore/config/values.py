@@ -40,6 +40,7 @@ class Key:
     example: str = ""
     low: int | None = None
     high: int | None = None
+    secret: bool = False
 
     @property
     def mandatory(self) -> bool:

@@ -1,4 +1,4 @@
-"""`clp cluster`: start and stop the cluster service everywhere, and verification mode."""
+"""`clp cluster`: start, stop and suspend the cluster everywhere, and verification mode."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.operate import operate, tell_nothing
 from clpcore.ctl.parsing import Parser, Verb, verbs
+from clpcore.ctl.server import add_then, with_then
 from clpcore.ctl.status import ask
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ _VERBS = (
         service="IT ENDS: every group is stopped and none is moved; clients are cut off.",
         example="clp cluster stop",
         after="`clp cluster start`, from any of the servers.",
+    ),
+    Verb(
+        "suspend",
+        "Let the whole cluster leave everything as it is, for your work on it.",
+        service="it goes on, BUT NOTHING GUARDS IT: no monitor looks, nothing is recovered, and "
+        "no group fails over, also when its server dies. It stays so over restarts and reboots.",
+        example="clp cluster suspend",
+        after="`clp cluster resume`, as soon as your work is done.",
+    ),
+    Verb(
+        "resume",
+        "End a suspension.",
+        service="it is watched again, and what happened meanwhile is decided on now: a group "
+        "whose server died fails over.",
+        example="clp cluster resume",
+        after="`clp status --watch`, until every group is Online.",
     ),
     Verb(
         "verification",
@@ -53,10 +70,11 @@ _VERBS = (
 def parser() -> Parser:
     """Give the arguments."""
     sentence = (
-        "Start or stop the cluster service on every server, enter verification mode, or "
+        "Start, stop or suspend the cluster service on every server, enter verification mode, or "
         "acknowledge troubles."
     )
     made, each = verbs("cluster", sentence, _VERBS)
+    add_then(each["stop"])
     each["verification"].add_argument("switch", choices=("on", "off"), metavar="{on,off}")
     return made
 
@@ -67,6 +85,10 @@ def run(args: Namespace) -> Exit:
         case "verification":
             op = {"is": "Verification", "on": args.switch == "on"}
             return operate(args, op, f"Verification mode is {args.switch}")
+        case "suspend":
+            return operate(args, {"is": "ClusterSuspend"}, "The cluster is suspended")
+        case "resume":
+            return operate(args, {"is": "ClusterResume"}, "The cluster is resumed")
         case "acknowledge":
             return _acknowledge(args)
         case "start":
@@ -74,7 +96,8 @@ def run(args: Namespace) -> Exit:
             done = f"The cluster service runs on {me}, and starts on all others"
             return operate(args, {"is": "ClusterStart"}, done, joins=me)
         case _:
-            return operate(args, {"is": "ClusterStop"}, "The cluster service is stopped")
+            op = with_then({"is": "ClusterStop"}, args.then)
+            return operate(args, op, "The cluster service is stopped")
 
 
 def _acknowledge(args: Namespace) -> Exit:

@@ -1,4 +1,4 @@
-"""`clp config`: checks a configuration without touching the cluster."""
+"""`clp config`: checks, makes and applies configurations; their history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from clpcore.ctl import config_import, config_new, config_schema
+from clpcore.ctl import (
+    config_adopt,
+    config_apply,
+    config_diff,
+    config_history,
+    config_import,
+    config_new,
+    config_schema,
+)
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Parser, Verb, verbs
 
@@ -18,22 +26,47 @@ _CHECK = Verb(
     "check",
     "Check a folder of configuration files: every problem at once, with its place and remedy, "
     "then what the cluster would be.",
-    service="nothing happens to it; agents read their configuration when they start.",
+    service="nothing happens to it; agents run the committed revision.",
     example="""
         clp config check
-        clp config check ./conf.d && scp ./conf.d/*.toml node2:/etc/clpcore/conf.d/
+        clp config check ./conf.d
     """,
-    after="the same files on every server, then one server after the other: `systemctl restart "
-    "clpcore`. Each leaves cleanly, so that its groups move away first.",
+    after="`clp config apply` puts conf.d and scripts of this server on all servers. Before the "
+    "first start of all, the same files must be on each.",
 )
+_OTHERS = {
+    "apply": config_apply.run,
+    "diff": config_diff.run,
+    "history": config_history.run,
+    "rollback": config_apply.run,
+    "adopt": config_adopt.run,
+    "new": config_new.run,
+    "import": config_import.run,
+    "schema": config_schema.run,
+}
 
 
 def parser() -> Parser:
     """Give the arguments."""
-    words = (_CHECK, config_new.VERB, config_import.VERB, config_schema.VERB)
-    made, each = verbs("config", "Check a configuration, or make one.", words, waits=False)
+    words = (
+        _CHECK,
+        config_apply.VERB,
+        config_diff.VERB,
+        config_history.VERB,
+        config_apply.ROLLBACK,
+        config_adopt.VERB,
+        config_new.VERB,
+        config_import.VERB,
+        config_schema.VERB,
+    )
+    about = "Check a configuration, apply it on all servers, or make one."
+    made, each = verbs("config", about, words, waits=False)
     help_ = "where the *.toml files are; default: /etc/clpcore/conf.d"
     each["check"].add_argument("folder", nargs="?", metavar="FOLDER", help=help_)
+    config_apply.arguments(each["apply"])
+    config_apply.arguments(each["rollback"], source=True)
+    config_diff.arguments(each["diff"])
+    config_adopt.arguments(each["adopt"])
     config_new.arguments(each["new"])
     config_import.arguments(each["import"])
     return made
@@ -41,8 +74,7 @@ def parser() -> Parser:
 
 def run(args: Namespace) -> Exit:
     """Do what the verb says."""
-    others = {"new": config_new.run, "import": config_import.run, "schema": config_schema.run}
-    return others.get(args.verb, _check)(args)
+    return _OTHERS.get(args.verb, _check)(args)
 
 
 def _check(args: Namespace) -> Exit:

@@ -26,6 +26,7 @@ class Heartbeat(TypedDict):
     """One path to a server."""
 
     name: str
+    type: str
     state: str
 
 
@@ -33,6 +34,7 @@ class Server(TypedDict):
     """A member machine.
 
     *heard_ms_ago* is None for the answering server, and with *boot* for one never heard.
+    *drained*: an operator has taken it out of service.
     *evidence* tells why one that is not heard counts as stopped, if it does.
     """
 
@@ -41,6 +43,7 @@ class Server(TypedDict):
     priority: int
     boot: int | None
     join: int
+    drained: bool
     evidence: str | None
     heard_ms_ago: int | None
     heartbeats: list[Heartbeat]
@@ -125,6 +128,7 @@ class Status(TypedDict):
     leader: str | None
     view: View
     verification: bool
+    suspended: bool
     exclusive: str
     servers: list[Server]
     groups: list[Group]

@@ -1,17 +1,20 @@
-"""`clp group`: start, stop, move and fail over a group."""
+"""`clp group`: start, stop, restart, move and fail over a group, or all of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from clpcore.ctl import names
-from clpcore.ctl.ends import Exit
-from clpcore.ctl.operate import operate
+from clpcore.ctl.ends import Exit, Failure
+from clpcore.ctl.operate import operate, tell_nothing
 from clpcore.ctl.parsing import Parser, Verb, verbs
 from clpcore.ctl.status import ask
+from clpcore.ctl.together import operate_all
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from clpcore.ctl.document import Status
 
 _VERBS = (
     Verb(
@@ -21,6 +24,7 @@ _VERBS = (
         example="""
             clp group start failover1
             clp group start failover1 --to node2
+            clp group start --all                 every group that is not Online
         """,
         after="`clp status` shows it Online; if it was refused, `clp why GROUP` tells more.",
     ),
@@ -30,6 +34,13 @@ _VERBS = (
         service="IT ENDS: clients are cut off, and no failover brings it back.",
         example="clp group stop failover1",
         after="`clp group start GROUP`, when clients may come again.",
+    ),
+    Verb(
+        "restart",
+        "Stop and start a group where it is.",
+        service="clients are cut off for that time. It starts what was stopped by hand, too.",
+        example="clp group restart failover1",
+        after="`clp status` shows it Online.",
     ),
     Verb(
         "move",
@@ -54,6 +65,7 @@ _VERBS = (
 _OPS = {
     "start": ("GroupStart", "runs", "on"),
     "stop": ("GroupStop", "is stopped", ""),
+    "restart": ("GroupRestart", "has restarted", ""),
     "move": ("GroupMove", "has moved", "to"),
     "failover": ("GroupFailover", "has moved", "to"),
 }
@@ -61,21 +73,43 @@ _OPS = {
 
 def parser() -> Parser:
     """Give the arguments."""
-    made, each = verbs("group", "Start, stop, move or fail over a group.", _VERBS)
+    sentence = "Start, stop, restart, move or fail over a group, or all of them."
+    made, each = verbs("group", sentence, _VERBS)
     for verb, its in each.items():
-        its.add_argument("group", metavar="GROUP")
-        if verb != "stop":
+        its.add_argument("group", nargs="?", metavar="GROUP")
+        its.add_argument("--all", action="store_true", help="every group, instead of one")
+        if _OPS[verb][2]:
             its.add_argument("--to", metavar="SERVER", help="where to; default: the best server")
     return made
 
 
 def run(args: Namespace) -> Exit:
     """Ask for the operation."""
+    if bool(args.group) == args.all:
+        text = f"`clp group {args.verb}` takes a group, or --all"
+        raise Failure(Exit.USAGE, text, f"for example: clp group {args.verb} failover1")
     status = ask()
     kind, done, where = _OPS[args.verb]
-    op = {"is": kind, "group": names.group(status, args.group)}
-    done = f"Group {args.group} {done}"
-    if args.verb != "stop":
+    op: dict[str, object] = {"is": kind}
+    if where:
         op["server"] = names.server(status, args.to) if args.to else ""
         done += f" {where} {args.to}" if args.to else ""
-    return operate(args, op, done, group=args.group)
+    if args.all:
+        return _all(args, status, op, done)
+    op["group"] = names.group(status, args.group)
+    return operate(args, op, f"Group {args.group} {done}", group=args.group)
+
+
+def _all(args: Namespace, status: Status, op: dict[str, object], done: str) -> Exit:
+    """Ask it of every group of which there is something to ask."""
+    starts = args.verb == "start"
+    idle = {"Offline", "Error", "Unknown"} if starts else {"Offline"}
+    chosen = [
+        group["name"]
+        for group in status["groups"]
+        if (group["state"] in idle) is starts
+        and (args.verb not in {"move", "failover"} or group["server"] != args.to)
+    ]
+    if not chosen:
+        return tell_nothing(args, "no group is there that this could be asked of", "")
+    return operate_all(args, {name: {**op, "group": name} for name in chosen}, done)

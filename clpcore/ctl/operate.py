@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     from clpcore.ctl.document import Because, Status
 
-_GRACE = 2.0  # seconds beyond the operator's patience, in which the agent itself says "not yet"
+GRACE = 2.0  # seconds beyond the operator's patience, in which the agent itself says "not yet"
 _AGENT_BACK = 30.0  # seconds that an agent may take to start anew
 _LOOK_EVERY = 0.1  # seconds
 # Refusals that do not say how it ended: given up waiting, the server that decided is silent, the
 # leader has changed.
 _NOBODY_KNOWS = {"op12", "op13", "op14"}
-_FOLLOW = "follow it with `clp status --watch`"
+FOLLOW = "follow it with `clp status --watch`"
 
 
 def operate(
@@ -45,11 +46,14 @@ def operate(
     began = time.monotonic()
     reply = carry_out(op, args.wait, group=group, joins=joins)
     ms = int((time.monotonic() - began) * 1_000)
+    because: list[Because] = reply.get("because", [])
     if args.json:
         told = {"ok": True, "exit": Exit.DONE, "request": reply.get("request"), "ms": ms}
-        print(json.dumps(told))
+        print(json.dumps({**told, "because": because} if because else told))
     else:
-        print(f"{done} ({ms / 1_000:.2f} s)." if args.wait else f"Asked for; {_FOLLOW}.")
+        for one in because:  # what is done, but not as it was meant
+            print(f"clp: {words.plain(words.sentence(one))} [{one['key']}]", file=sys.stderr)
+        print(f"{done} ({ms / 1_000:.2f} s)." if args.wait else f"Asked for; {FOLLOW}.")
     return Exit.DONE
 
 
@@ -66,13 +70,12 @@ def carry_out(
     try:
         reply = _asked(op, wait, group, may_vanish=bool(joins))
         if joins and wait and reply.get("ok"):
-            _until_online(joins, began, wait)
+            until_online(joins, began, wait)
     except KeyboardInterrupt:
         text = "interrupted; what was asked for goes on"
-        raise Failure(Exit.INTERRUPTED, text, _FOLLOW) from None
-    code = _code(reply, wait)
-    if code is not Exit.DONE:
-        raise _failure(code, reply, wait)
+        raise Failure(Exit.INTERRUPTED, text, FOLLOW) from None
+    if failure := failure_of(reply, wait):
+        raise failure
     return reply
 
 
@@ -108,7 +111,7 @@ def _reply(op: Mapping[str, object], wait: float, group: str) -> control.Reply:
     """Ask and wait, drawing meanwhile how far it is if there is a terminal."""
     request = {"do": "ask", "op": op, "wait": int(wait * 1_000)}
     began = time.monotonic()
-    deadline = began + max(wait, control.ANSWER_WITHIN) + _GRACE
+    deadline = began + max(wait, control.ANSWER_WITHIN) + GRACE
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(Line())
         watch = control.Connection({"do": "watch"}) if line.shown else None
@@ -126,7 +129,7 @@ def _reply(op: Mapping[str, object], wait: float, group: str) -> control.Reply:
     return {"ok": False, "pending": True}
 
 
-def _until_online(server: str, began: float, wait: float) -> None:
+def until_online(server: str, began: float, wait: float) -> None:
     """Wait until *server* is Online, also while no agent answers here for a while.
 
     Raises:
@@ -171,6 +174,12 @@ def progress(status: Status, group: str) -> str:
     return "; ".join([*(f"{one['name']} {one['state']}" for one in servers), *parts])
 
 
+def failure_of(reply: control.Reply, wait: float) -> Failure | None:
+    """Give why what was asked for is not done, or not known to be; None: it is done."""
+    code = _code(reply, wait)
+    return None if code is Exit.DONE else _failure(code, reply, wait)
+
+
 def _code(reply: control.Reply, wait: float) -> Exit:
     if reply.get("pending"):
         return Exit.UNKNOWN if wait else Exit.DONE
@@ -182,7 +191,7 @@ def _code(reply: control.Reply, wait: float) -> Exit:
 
 def _failure(code: Exit, reply: control.Reply, wait: float) -> Failure:
     if reply.get("pending"):
-        return Failure(code, f"not ended within {wait:g} s; it goes on", _FOLLOW)
+        return Failure(code, f"not ended within {wait:g} s; it goes on", FOLLOW)
     because: list[Because] = reply.get("because", [])
     text = "; ".join(f"{words.sentence(one)} [{one['key']}]" for one in because)
     remedy = next(filter(None, map(words.remedy, because)), "")

@@ -31,7 +31,7 @@ def page(status: Status, paint: Paint, columns: int | None = None) -> list[str]:
 
 def abnormal(status: Status) -> list[str]:
     """Give the names of what an operator should look at."""
-    servers = [server["name"] for server in status["servers"] if server["state"] != "Online"]
+    servers = [s["name"] for s in status["servers"] if s["state"] != "Online" or s["drained"]]
     groups = [group["name"] for group in status["groups"] if not _fine(group)]
     monitors = [m["name"] for m in status["monitors"] if m["state"] not in {*_FINE, "Offline"}]
     return [*servers, *groups, *monitors]
@@ -79,11 +79,13 @@ def look(server: MonitorOnServer) -> str:
     return "; ".join([*dummy, *([said] if said and said != "dummy failure" else [])])
 
 
-def undo(monitor: Monitor) -> Iterator[str]:
+def undo(monitor: Monitor, status: Status) -> Iterator[str]:
     """Give the commands that end what an operator has done to the monitor."""
     on = monitor["servers"]
     suspended = [name for name, server in on.items() if server["state"] == "Suspend"]
-    if suspended and len(suspended) == len(on):
+    if status["suspended"]:
+        yield from ["clp cluster resume"] if suspended else ()
+    elif suspended and len(suspended) == len(on):
         yield f"clp monitor resume {monitor['name']}"
     else:
         yield from (f"clp monitor resume {monitor['name']} --server {each}" for each in suspended)
@@ -137,6 +139,9 @@ class _Page:
     def _cluster(self) -> Iterator[str]:
         status = self.status
         yield f"Cluster : {self.paint.loud(status['cluster'])}"
+        if status["suspended"]:
+            text = "  SUSPENDED: nothing is watched, recovered or failed over."
+            yield from self._loud(f"{text} End it: clp cluster resume")
         if status["troubles"]:
             yield self.paint.quiet("<trouble>")
         for line in troubles(status, "  "):
@@ -162,12 +167,13 @@ class _Page:
     def _heard(self, server: Server) -> str:
         """Tell what keeps a server from being Online, as far as it shows."""
         name, heard = server["name"], server["heard_ms_ago"]
+        drained = [f"drained; end it: clp server undrain {name}"] if server["drained"] else []
         if server["state"] == "Offline":
-            return f"start it: clp server start {name}"
+            return "; ".join([f"start it: clp server start {name}", *drained])
         if name == self.status["server"] or server["state"] == "Online":
-            return ""
+            return "".join(drained)
         when = "not heard yet" if heard is None else f"last heard {ago(heard)} ago"
-        return "; ".join([when, *counted(server)])
+        return "; ".join([when, *counted(server), *drained])
 
     def _group(self, group: Group) -> Iterator[str]:
         stopped = f"start it: clp group start {group['name']}" if _stopped(group) else ""
@@ -186,7 +192,7 @@ class _Page:
         for name, server in monitor["servers"].items():
             if server["dummy"] or monitor["state"] not in {"Normal", "Offline", "Unused"}:
                 yield self._row(f"on {name}", server["state"], look(server), indent=4)
-        for command in undo(monitor):
+        for command in [] if self.status["suspended"] else undo(monitor, self.status):
             yield from self._loud(f"      End it: {command}")
 
     def _advice(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`clp server`: start and stop the cluster service of one server."""
+"""`clp server`: start and stop the cluster service of one server, and take its groups away."""
 
 from __future__ import annotations
 
@@ -31,18 +31,38 @@ _VERBS = (
         "Stop the cluster service on one server, this one if none is named. Its agent stays.",
         service="what runs there is moved to another server, in the planned way, and ends where "
         "no other server can take it.",
-        example="clp server stop node2",
+        example="""
+            clp server stop node2
+            clp server stop node2 --then reboot     and its machine
+        """,
         after="do your work, reboot it if you like, then `clp server start SERVER`.",
+    ),
+    Verb(
+        "drain",
+        "Take a server out of service: its groups move away and no other comes, also after a "
+        "reboot, until you undrain it.",
+        service="each group is moved in the planned way; one that no other server can take goes "
+        "on where it is, and moves as soon as one can.",
+        example="clp server drain node2",
+        after="do your work, then `clp server undrain SERVER`.",
+    ),
+    Verb(
+        "undrain",
+        "Take a drained server back into service.",
+        service="it goes on where it is; a group with automatic failback may move to its home.",
+        example="clp server undrain node2",
+        after="`clp group move GROUP`, if a group shall come back that does not by itself.",
     ),
 )
 
 
 def parser() -> Parser:
     """Give the arguments."""
-    sentence = "Start or stop the cluster service of one server."
+    sentence = "Start or stop the cluster service of one server, or take its groups away."
     made, each = verbs("server", sentence, _VERBS)
     for its in each.values():
         its.add_argument("server", nargs="?", metavar="NAME", help="default: this server")
+    add_then(each["stop"])
     each["start"].add_argument(
         "--alone",
         action="store_true",
@@ -61,8 +81,29 @@ def run(args: Namespace) -> Exit:
             return tell_nothing(args, *nothing)
         op = {"is": "ServerStart", "server": server, "alone": args.alone}
         return operate(args, op, f"The cluster service of {server} runs", joins=server)
+    if args.verb != "stop":
+        on = args.verb == "drain"
+        done = "is drained" if on else "takes groups again"
+        return operate(
+            args, {"is": "ServerDrain", "server": server, "on": on}, f"Server {server} {done}"
+        )
     op = {"is": "ServerStop", "server": server}
-    return operate(args, op, f"The cluster service of {server} is stopped")
+    return operate(args, with_then(op, args.then), f"The cluster service of {server} is stopped")
+
+
+def add_then(parser: Parser) -> None:
+    """Add what a machine does when its server has left."""
+    parser.add_argument(
+        "--then",
+        choices=("shutdown", "reboot"),
+        metavar="{shutdown,reboot}",
+        help="and then the machine, too; default: it stays, and its agent",
+    )
+
+
+def with_then(op: dict[str, object], then: str | None) -> dict[str, object]:
+    """Give *op* with it."""
+    return {**op, "then": then} if then else op
 
 
 def _nothing_to_do(status: Status, server: str) -> tuple[str, str] | None:

@@ -131,7 +131,7 @@ def _subjects(status: Status) -> dict[str, _Subject]:
     for server in status["servers"]:
         subjects[server["name"]] = _Server(server, status)
     for monitor in status["monitors"]:
-        subjects[monitor["name"]] = _Monitor(monitor)
+        subjects[monitor["name"]] = _Monitor(monitor, status)
     for group in status["groups"]:
         for resource in group["resources"]:
             subjects[resource["name"]] = _Group(group, resource["name"])
@@ -158,6 +158,8 @@ class _Server:
         if phase := PHASES.get(self.phase):
             yield f"  It is {self.phase}: {phase}."
         yield from (f"  It {word}." for word in counted(self.now))
+        if self.now["drained"]:
+            yield "  It is drained: an operator has taken its groups away, and it takes no others."
         for heartbeat in self.now["heartbeats"]:
             yield f"  {heartbeat['name']}: {paint.state(heartbeat['state'])}"
 
@@ -171,7 +173,7 @@ class _Server:
             )
         if self.now["state"] == "Unknown" and self.now["heard_ms_ago"] is None:
             return f"start {self.name}; if it runs, see there: clp status"
-        return ""
+        return f"clp server undrain {self.name}" if self.now["drained"] else ""
 
     def witnesses(self, _: Status) -> Iterable[str]:
         return [self.name] if self.now["state"] != "Online" else []
@@ -216,9 +218,10 @@ class _Group:
 class _Monitor:
     """Explains a monitor."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, status: Status) -> None:
         self.now = monitor
         self.name = monitor["name"]
+        self.status = status
 
     def lines(self, paint: Paint) -> Iterator[str]:
         target = f"; it watches {self.now['target']}" if self.now["target"] else ""
@@ -228,7 +231,7 @@ class _Monitor:
             yield ": ".join([f"  on {name}", paint.state(server["state"]), *said])
 
     def step(self) -> str:
-        return "; ".join(undo(self.now))
+        return "; ".join(undo(self.now, self.status))
 
     def witnesses(self, _: Status) -> Iterable[str]:
         told = {"Online", "Offline"}

@@ -61,11 +61,19 @@ def start(
             ends=kept.ends,
             view=kept.view,
             troubles=kept.troubles,
+            maintenance=kept.maintenance,
         ),
         run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},
         resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
-        groups={n: _group(r, me, incarnation, run, current=n in names) for n, r in records.items()},
+        groups={
+            group.name: _parked(
+                group,
+                run,
+                _group(records[group.name], me, incarnation, run, current=group.name in names),
+            )
+            for group in config.groups
+        },
         monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
         claims={
             name: _claim(record, me, now)
@@ -124,6 +132,14 @@ def _group(
         return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
     # A claim that was not yet won; or that gave way, if it is not even known to be old.
     return LocalGroup(lost=all(each.group != record.group for each in run.current))
+
+
+def _parked(group: Group, run: BootKept, local: LocalGroup) -> LocalGroup:
+    """What an operator stopped stays down as long as this boot serves the group."""
+    if local.goal is not Goal.UP:
+        return local
+    parked = (name for name in run.parked.get(group.name, ()) if name in group.by_name)
+    return attrs.evolve(local, parked=tuple(parked))
 
 
 def _claim(record: Record, me: str, now: int) -> Claim:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from clpcore.decide import ordering, recovery
 from clpcore.decide.turn import Turn
 from clpcore.model.inputs import Outcome
+from clpcore.model.state import Doing, Underway
+from clpcore.model.states import Verdict
 
 
 def take_done(turn: Turn, action: int, outcome: Outcome) -> None:
@@ -13,10 +15,33 @@ def take_done(turn: Turn, action: int, outcome: Outcome) -> None:
     if asked is None:
         return
     turn.running.drop(action)
-    if asked.group:
+    if _was_cut_short(turn, asked, action, outcome):
+        turn.say("rc556", name=asked.name, server=turn.me, ms=asked.paused)
+        if asked.group:
+            ordering.forget_call(turn, asked.group, asked.name, action)
+        else:
+            recovery.look_again(turn, asked.name, action)
+    elif asked.group:
         ordering.take_done(turn, asked.group, asked.name, action, outcome)
     else:
         recovery.take_observation(turn, asked.name, action, outcome)
+
+
+def _was_cut_short(turn: Turn, asked: Underway, action: int, outcome: Outcome) -> bool:
+    """Tell whether a question stalled that had less than its time, as this server paused (R8).
+
+    A stalled activation or deactivation is no question: what it did is not known (R3).
+    """
+    stalled_in_a_pause = outcome.verdict is Verdict.STALLED and asked.paused > 0
+    return stalled_in_a_pause and not _changes(turn, asked, action)
+
+
+def _changes(turn: Turn, asked: Underway, action: int) -> bool:
+    """Tell whether a call is an activation or deactivation that its resource waits for."""
+    resource = turn.resources.get((asked.group, asked.name))
+    if resource is None or resource.action != action:
+        return False
+    return resource.doing is not Doing.PROBE
 
 
 def give_up(turn: Turn) -> None:
@@ -45,4 +70,4 @@ def settle(turn: Turn) -> None:
 def prolong(turn: Turn, pause: int) -> None:
     """Wait longer by as many ms as this server did not run: answers may lie in its inbox."""
     for action, asked in turn.running.items():
-        turn.running.change(action, until=asked.until + pause)
+        turn.running.change(action, until=asked.until + pause, paused=asked.paused + pause)

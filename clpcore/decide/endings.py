@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from clpcore.decide import evidence, holding, ownership, placement
+from clpcore.decide import evidence, holding, maintenance, ownership, placement
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Left, StopSelf
 from clpcore.model.peer import Bye
 from clpcore.model.reasons import Because
 from clpcore.model.requests import ClusterStop, ServerStop
-from clpcore.model.state import Ending, Goal
+from clpcore.model.state import Ending, Goal, Operation
 from clpcore.model.states import Event, FinalAction, Phase
 
 LISTENING_MS = 2_000  # how long others may take to write down that a group is free
@@ -16,8 +16,14 @@ LISTENING_MS = 2_000  # how long others may take to write down that a group is f
 # -- the clean leave
 
 
-def leave(turn: Turn, *, stay: bool, cluster: bool) -> None:
-    """Begin to leave: groups move away, or stop when the whole *cluster* stops."""
+def leave(turn: Turn, *, stay: bool, cluster: bool, how: FinalAction | None = None) -> None:
+    """Begin to leave: groups move away, or stop when the whole *cluster* stops.
+
+    *how*: an operator wants the machine to go, too.
+    """
+    if turn.phase is Phase.OFFLINE and how is not None:
+        _stop_self(turn, how, None, clean=True)
+        return
     if turn.phase in (Phase.OFFLINE, Phase.DYING):
         if not stay:
             turn.do(Left(stay=False))
@@ -29,7 +35,7 @@ def leave(turn: Turn, *, stay: bool, cluster: bool) -> None:
         turn.say("cl2" if cluster else "nm15", server=turn.me)
     else:
         stay, cluster = stay and before.stay, cluster or before.cluster
-    _end(turn, Ending(how=None, because=None, stay=stay, cluster=cluster))
+    _end(turn, Ending(how=how, because=None, stay=stay, cluster=cluster))
 
 
 def _end(turn: Turn, ending: Ending) -> None:
@@ -54,7 +60,13 @@ def settle(turn: Turn) -> None:
     if ending.how is None and clean:
         _say_good_bye(turn, ending)
     elif ending.how is not None and not any(_still_stopping(turn, group) for group in groups):
+        if clean and any(_asks_others(each) for _, each in turn.operations.items()):
+            return  # who goes now cannot tell the others any more that they shall go, too
         _stop_self(turn, ending.how, ending.because, clean=clean)
+
+
+def _asks_others(operation: Operation) -> bool:
+    return isinstance(operation.request.op, ClusterStop) and bool(operation.waits)
 
 
 def _down(turn: Turn, group: str) -> bool:
@@ -86,11 +98,16 @@ def _say_good_bye(turn: Turn, ending: Ending) -> None:
     for group in turn.current:  # a clean leave ends the boot, and what holds only within it
         turn.current.drop(group)
     turn.join, turn.left = 0, True
+    _answer(turn)
+    turn.do(Left(stay=ending.stay))
+
+
+def _answer(turn: Turn) -> None:
+    """Tell those who asked for it that this server stops."""
     for key, operation in turn.operations.items():
         if isinstance(operation.request.op, ServerStop | ClusterStop) and not operation.waits:
             turn.operations.drop(key)
             turn.reply(operation.request, ok=True)
-    turn.do(Left(stay=ending.stay))
 
 
 def _bye(turn: Turn) -> None:
@@ -102,14 +119,21 @@ def _bye(turn: Turn) -> None:
 # -- final actions
 
 
-def final(turn: Turn, group: str, how: FinalAction, because: Because) -> bool:
-    """Take the final action *how*; False when a guard holds it back."""
+def final(turn: Turn, groups: tuple[str, ...], how: FinalAction, because: Because) -> bool:
+    """Take the final action *how*, because of *groups*; False when a guard holds it back."""
+    if maintenance.suspended(turn):
+        told = turn.say("rc584", server=turn.me, action=how.value)
+        for group in groups:
+            turn.groups.change(group, note=told)
+        return False
     if how is FinalAction.STOP_GROUP:
-        turn.say("rc202", group=group, reason=because)
-        holding.bring_down(turn, group, Event.STOP, stay_stopped=True)
+        for group in groups:
+            turn.say("rc202", group=group, reason=because)
+            holding.bring_down(turn, group, Event.STOP, stay_stopped=True)
         return True
     if held := _held_back(turn, how):
-        turn.groups.change(group, note=held)
+        for group in groups:
+            turn.groups.change(group, note=held)
         return False
     if turn.ending is not None and turn.ending.how is not None:
         return True
@@ -146,10 +170,15 @@ def _recent_ends(turn: Turn) -> tuple[int, ...]:
 
 
 def _stop_self(turn: Turn, how: FinalAction, because: Because | None, *, clean: bool) -> None:
-    """Ask the power port; say good-bye first when nothing is left that others must fear."""
-    reason = because or turn.say("nm16", server=turn.me)
-    turn.ends = (*_recent_ends(turn), turn.now + turn.was.wall)
-    turn.say("rc242", server=turn.me, action=how.value)
+    """Ask the power port; say good-bye first when nothing is left that others must fear.
+
+    Without *because* an operator has asked for it, which no limit of reboots counts.
+    """
+    reason = because or turn.say("nm16" if clean else "nm15", server=turn.me)
+    if because is not None:
+        turn.ends = (*_recent_ends(turn), turn.now + turn.was.wall)
+    turn.say("rc242" if because else "down1", server=turn.me, action=how.value)
+    _answer(turn)
     if clean:
         _bye(turn)
     turn.phase, turn.since = Phase.DYING, turn.now

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clpcore import messages
+from clpcore.decide import maintenance
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Resource
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
-from clpcore.model.state import LocalResource
-from clpcore.model.states import FinalAction, Phase, Presence
+from clpcore.model.state import Goal, LocalResource
+from clpcore.model.states import Exclusion, FinalAction, Phase, Presence, Shown
 
 
 def proof(turn: Turn, server: str) -> EvidenceKind | None:
@@ -70,8 +71,12 @@ def stir(turn: Turn, groups: Iterable[str], server: str = "") -> None:
     for group in groups:
         record = turn.records[group]
         at_rest = record.owner not in (turn.me, server) and lives(turn, record)
+        at_rest = at_rest and not maintenance.drained(turn, record.owner)
         if not at_rest or group in turn.failback:
             turn.stir(group)
+        else:
+            for other in turn.config.concerns.get(group, ()):
+                turn.stir(other)
 
 
 def mine(turn: Turn, record: Record) -> bool:
@@ -89,11 +94,24 @@ def idle(turn: Turn, group: str) -> bool:
 
 def active(turn: Turn, group: str) -> bool:
     """Tell whether every resource of *group* is active here, but for those that may stay down."""
+    parked = turn.groups[group].parked
     return all(
-        turn.resources[group, name].presence is Presence.ACTIVE
+        name in parked
+        or turn.resources[group, name].presence is Presence.ACTIVE
         or passed(resource, turn.resources[group, name])
         for name, resource in turn.config.group_by_name[group].by_name.items()
     )
+
+
+def online(turn: Turn, group: str, owner: str) -> bool:
+    """Tell whether *group* is online at its *owner*, as far as it is known here."""
+    if owner == turn.me:
+        local = turn.groups[group]
+        return local.goal is Goal.UP and not local.bounce and active(turn, group)
+    report = turn.peers[owner].groups.get(group)
+    if report is None or not lives(turn, turn.records[group]):
+        return False
+    return report.state is Shown.ONLINE and report.epoch == turn.records[group].epoch
 
 
 def passed(resource: Resource, local: LocalResource) -> bool:
@@ -108,7 +126,9 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
         return messages.because("rc540", server=turn.me)
     if turn.me not in turn.config.homes[group]:
         return messages.because("rc541", server=turn.me, group=group)
-    if obstacle := not_current(turn, group):
+    if refusal := maintenance.refusal(turn, turn.me):
+        return refusal
+    if obstacle := not_current(turn, group) or _never_beside(turn, group):
         return obstacle
     for name in turn.config.group_by_name[group].by_name:
         resource = turn.resources[group, name]
@@ -118,6 +138,19 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
             return messages.because("rc544", server=turn.me, resource=name, reason=resource.failure)
         if not holds(turn, group) and resource.presence is not Presence.INACTIVE:
             return messages.because("rc545", server=turn.me, resource=name)
+    return None
+
+
+def _never_beside(turn: Turn, group: str) -> Because | None:
+    """Tell which group runs here, or claims to, that an absolute rule never lets it join.
+
+    This server knows that of itself, whatever a leader believes: it is what the rule rests on.
+    """
+    for rule, other in turn.config.apart_from.get(group, ()):
+        claims = other in turn.claims and mine(turn, turn.records[other])
+        here = claims or turn.groups[other].goal is not Goal.NONE or not idle(turn, other)
+        if here and rule.rule is Exclusion.ABSOLUTE:
+            return messages.because("rc572", server=turn.me, other=other, rule=rule.name)
     return None
 
 

@@ -210,6 +210,7 @@ def bring_down(
             avoid=avoid,
             halted=None,
             note=None,
+            stop_wait_since=turn.now if turn.config.group_by_name[group].stop_after else None,
         ),
     )
 

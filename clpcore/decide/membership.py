@@ -19,7 +19,7 @@ def quiet(config: ClusterConfig, state: ClusterState, taken: given.Input) -> Dec
     """Answer at once what changes nothing: a tick before its time, a heartbeat without news."""
     now = max(taken.now, state.now)
     due = state.wake_at is None or now >= state.wake_at
-    if due or taken.now - state.now > pause_limit(config):
+    if due or taken.now - state.now > _gap_limit(config):
         return None
     if isinstance(taken, given.Tick):
         changed = attrs.evolve(state, now=now)
@@ -66,16 +66,26 @@ def pause_limit(config: ClusterConfig) -> int:
     return max(2 * config.heartbeat_interval, config.heartbeat_timeout // 2)
 
 
+def _gap_limit(config: ClusterConfig) -> int:
+    """Give the longest gap between two inputs in which this server ran all the time, in ms.
+
+    One that is a little longer matters to who was asked something and had to answer meanwhile.
+    """
+    return 2 * config.heartbeat_interval
+
+
 def notice_pause(turn: Turn) -> int:
-    """After a pause of this server, give every other one a full timeout again.
+    """After a long pause of this server, give every other one a full timeout again.
 
     Returns:
         How long the pause was, in ms; 0 without one.
 
     """
     gap = turn.now - turn.was.now
-    if gap <= pause_limit(turn.config):
+    if gap <= _gap_limit(turn.config):
         return 0
+    if gap <= pause_limit(turn.config):
+        return gap
     turn.say("nm90", ms=gap)
     for name, peer in turn.peers.items():
         if peer.up:

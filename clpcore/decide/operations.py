@@ -6,13 +6,18 @@ import attrs
 
 from clpcore import messages
 from clpcore.decide import (
+    byhand,
     endings,
     evidence,
     holding,
     joining,
+    maintenance,
+    objections,
     placement,
     reporting,
+    spelling,
     troubles,
+    waiting,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
@@ -22,23 +27,7 @@ from clpcore.model.peer import Forward
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.state import Operation
-from clpcore.model.states import Event, Phase, Shown
-
-_VERBS = {
-    ops.GroupStart: "group start",
-    ops.GroupStop: "group stop",
-    ops.GroupMove: "group move",
-    ops.GroupFailover: "group failover",
-    ops.MonitorSuspend: "monitor suspend",
-    ops.MonitorResume: "monitor resume",
-    ops.Verification: "cluster verification",
-    ops.DummyFailure: "monitor dummy-failure",
-    ops.ServerStop: "server stop",
-    ops.ServerStart: "server start",
-    ops.ClusterStop: "cluster stop",
-    ops.ClusterStart: "cluster start",
-    ops.Acknowledge: "cluster acknowledge",
-}
+from clpcore.model.states import Event, FinalAction, Phase, Shown
 
 # -- taking a request
 
@@ -51,12 +40,12 @@ def take(turn: Turn, request: Request) -> None:
     if answered is not None:
         turn.send(request.origin, answered)
         return
-    refusal = _unknown_name(turn, request)
+    refusal = objections.unknown_name(turn, request)
     if refusal is not None:
         turn.reply(request, refusal, ok=False)
         return
     if request.origin == turn.me:
-        turn.say("op1", op=_spelled(request.op), by=request.by, server=turn.me)
+        turn.say("op1", op=spelling.spelled(request.op), by=request.by, server=turn.me)
     _route(turn, request)
 
 
@@ -77,6 +66,17 @@ def _route(turn: Turn, request: Request) -> None:
             turn.reply(request, messages.because("op5", server=server), ok=False)
         case ops.ClusterStop() | ops.ClusterStart() | ops.ServerStart(alone=True):
             _by_everybody(turn, request)
+        case ops.ClusterSuspend() if refusal := objections.on_its_way(turn, request):
+            turn.reply(request, refusal, ok=False)
+        case ops.ClusterSuspend() | ops.ClusterResume() | ops.ServerDrain():
+            _by_everybody(turn, request)
+        case (
+            ops.GroupRestart(group=group)
+            | ops.ResourceStart(group=group)
+            | ops.ResourceStop(group=group)
+            | ops.ResourceRestart(group=group)
+        ):
+            _by_owner(turn, request, group)
         case ops.Acknowledge():
             _carry_out(turn, request)
         case (
@@ -89,35 +89,20 @@ def _route(turn: Turn, request: Request) -> None:
             _by(turn, request, server)
 
 
-def _spelled(op: ops.Op) -> str:
-    """Spell a request as the command that asks for it."""
-    verb = _VERBS[type(op)]
-    named = [getattr(op, name) for name in ("group", "monitor") if hasattr(op, name)]
-    server = getattr(op, "server", "")
-    if server:
-        option = {"group": "--to ", "monitor": "--server "}.get(verb.split()[0], "")
-        named.append(f"{option}{server}")
-    if hasattr(op, "on"):
-        verb += " on" if op.on else " off"
-    return " ".join([verb, *named, *(["--alone"] if getattr(op, "alone", False) else [])])
-
-
-def _unknown_name(turn: Turn, request: Request) -> Because | None:
-    op, config = request.op, turn.config
-    kinds = (("group", config.group_by_name), ("monitor", config.monitor_by_name))
-    for kind, known in (*kinds, ("server", config.server_by_name)):
-        name = getattr(op, kind, "")
-        if name and name not in known:
-            return messages.because("op2", kind=kind, name=name, known=", ".join(known))
-    return None
-
-
 def _by_leader(turn: Turn, request: Request) -> None:
     leader = turn.leader()
     if leader == "":
         turn.reply(request, messages.because("op3", server=turn.me), ok=False)
     else:
         _by(turn, request, leader)
+
+
+def _by_owner(turn: Turn, request: Request, group: str) -> None:
+    record = turn.records[group]
+    if record.owner and evidence.lives(turn, record):
+        _by(turn, request, record.owner)
+    else:
+        turn.reply(request, messages.because("op7", group=group), ok=False)
 
 
 def _by(turn: Turn, request: Request, server: str) -> None:
@@ -142,12 +127,19 @@ def _by_everybody(turn: Turn, request: Request) -> None:
         return
     rest = tuple(name for name, peer in turn.peers.items() if peer.there)
     _hand_on(turn, request, rest)
-    if isinstance(request.op, ops.ClusterStart) and turn.phase is Phase.OFFLINE:
-        return  # its own start ends this agent, and with it what it still has to hand on
+    if _ends_agent(request.op) and turn.phase is Phase.OFFLINE:
+        return  # it ends this agent, and with it what it still has to hand on
     refusal = _begin(turn, request)
     if refusal is not None:
         turn.operations.drop(request.id)
         turn.reply(request, refusal, ok=False)
+
+
+def _ends_agent(op: ops.Op) -> bool:
+    """Tell whether *op* ends the agent of a server that has left."""
+    return isinstance(op, ops.ClusterStart) or (
+        isinstance(op, ops.ClusterStop) and op.then.ends_machine
+    )
 
 
 def _hand_on(turn: Turn, request: Request, servers: tuple[str, ...]) -> None:
@@ -172,6 +164,8 @@ def _carry_out(turn: Turn, request: Request) -> None:
 
 
 def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR0912 - one line each
+    if suspended := objections.suspended(turn, request.op):
+        return suspended
     match request.op:
         case ops.GroupStart(group=group, server=server):
             return _start(turn, request, group, server)
@@ -191,16 +185,23 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR09
             joining.set_verification(turn, on=on)
         case ops.DummyFailure():
             return _dummy(turn, request.op)
-        case ops.ServerStop():
-            _stop_here(turn, request, cluster=False)
-        case ops.ClusterStop():
-            _stop_here(turn, request, cluster=True)
+        case ops.ServerStop(then=then):
+            _stop_here(turn, request, then, cluster=False)
+        case ops.ClusterStop(then=then):
+            _stop_here(turn, request, then, cluster=True)
         case ops.ServerStart(server=server, alone=True):
             return _start_alone(turn, server)
         case ops.ServerStart() | ops.ClusterStart():
             start_here(turn, request.op)
         case ops.Acknowledge():
             troubles.acknowledge(turn)
+        case ops.ClusterSuspend() | ops.ClusterResume():
+            on = isinstance(request.op, ops.ClusterSuspend)
+            maintenance.say(turn, maintenance.CLUSTER, on=on)
+        case ops.ServerDrain():
+            _drain(turn, request.op)
+        case _:
+            return _by_hand(turn, request, request.op)
     return None
 
 
@@ -213,9 +214,16 @@ def _start(turn: Turn, request: Request, group: str, server: str) -> Because | N
     target, why = _target(turn, group, server, ())
     if not target:
         return why
-    _remember(turn, request, group, target)
-    placement.nominate(turn, group, target, why)
-    return None
+    waits = waiting.to_start(turn, turn.config.group_by_name[group], target)
+    if waits is None:
+        _remember(turn, request, group, target)
+        placement.nominate(turn, group, target, why)
+        return None
+    refusal = evidence.not_current(turn, group)
+    if refusal is None:  # the leader starts it as soon as the others are online
+        _remember(turn, request, group, target)
+        holding.want(turn, group, Wanted.AUTO)
+    return refusal
 
 
 def _start_there(turn: Turn, request: Request, record: Record, server: str) -> Because | None:
@@ -308,12 +316,26 @@ def _dummy(turn: Turn, op: ops.DummyFailure) -> Because | None:
     return None
 
 
-def _stop_here(turn: Turn, request: Request, *, cluster: bool) -> None:
-    if turn.phase in (Phase.OFFLINE, Phase.DYING):
+def _stop_here(turn: Turn, request: Request, then: FinalAction, *, cluster: bool) -> None:
+    how = then if then.ends_machine else None
+    if turn.phase is Phase.DYING or (turn.phase is Phase.OFFLINE and how is None):
         return
-    if request.id not in turn.operations:
+    if request.id not in turn.operations and turn.phase is not Phase.OFFLINE:
         turn.operations.put(request.id, Operation(request=request, at=turn.now))
-    endings.leave(turn, stay=True, cluster=cluster)
+    endings.leave(turn, stay=how is None, cluster=cluster, how=how)
+
+
+def _drain(turn: Turn, op: ops.ServerDrain) -> None:
+    maintenance.say(turn, op.server, on=op.on)
+    if not op.on:
+        joining.want_failback(turn, op.server)
+
+
+def _by_hand(turn: Turn, request: Request, op: byhand.Op) -> Because | None:
+    refusal = byhand.begin(turn, op)
+    if refusal is None:
+        _remember(turn, request, op.group, "")
+    return refusal
 
 
 def start_here(turn: Turn, op: ops.Op) -> None:

@@ -7,29 +7,18 @@ that says something else than expected, only changes what is right to do next.
 from __future__ import annotations
 
 from clpcore import messages
-from clpcore.decide import endings, evidence, holding, placement
+from clpcore.decide import endings, evidence, holding, hooks, maintenance, placement, waiting
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Activate, Call, Deactivate, Probe
 from clpcore.model.config import Group, Resource
+from clpcore.model.hooks import HookPoint
 from clpcore.model.inputs import Outcome
+from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal, LocalGroup, Underway
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 
 PROBE_AGAIN_MS = 5_000
 ANSWER_LATE_MS = 10_000  # beyond what the runtime may take: the timeout, then that of a probe
-
-# -- the order
-
-
-def with_dependents(group: Group, name: str) -> tuple[str, ...]:
-    """Give *name* and everything that needs it, directly or not, in file order."""
-    above, found, todo = group.dependents, {name}, [name]
-    while todo:
-        new = [each for each in above[todo.pop()] if each not in found]
-        found.update(new)
-        todo.extend(new)
-    return tuple(r.name for r in group.resources if r.name in found)
-
 
 # -- consequences
 
@@ -71,22 +60,39 @@ def _probe(turn: Turn, group: Group, name: str) -> None:
 
 
 def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
+    suspended = maintenance.suspended(turn)
     if local.bounce:
-        _bounce(turn, group, local)
+        if not suspended:
+            _bounce(turn, group, local)
         return
+    _park(turn, group, local)
     for name, needed in group.by_name.items():
-        resource, wants = turn.resources[group.name, name], needed.depends_on
+        resource = turn.resources[group.name, name]
         if resource.doing is not None or resource.presence is Presence.ACTIVE or resource.stuck:
             continue
         if resource.presence is Presence.UNKNOWN and resource.tries == 0:
             _probe(turn, group, name)
-        elif not local.confirmed or not _settled(turn, group, wants):
+        elif suspended or not _may_begin(turn, group, local, name):
             continue
         elif resource.presence is Presence.INACTIVE:
             if not evidence.passed(needed, resource):
                 _begin(turn, group, name, Doing.ACTIVATE)
         else:
             _begin(turn, group, name, Doing.DEACTIVATE)
+
+
+def _may_begin(turn: Turn, group: Group, local: LocalGroup, name: str) -> bool:
+    """Tell whether *name* is wanted, and all that it needs is there."""
+    if not local.confirmed or name in local.parked:
+        return False
+    return _settled(turn, group, group.by_name[name].depends_on)
+
+
+def _park(turn: Turn, group: Group, local: LocalGroup) -> None:
+    """Take down what an operator has stopped, once it is known how it is."""
+    known = (turn.resources[group.name, name].presence for name in local.parked)
+    if Presence.UNKNOWN not in known:
+        _take_down(turn, group, local.parked)
 
 
 def _settled(turn: Turn, group: Group, wants: tuple[str, ...]) -> bool:
@@ -105,6 +111,8 @@ def _bounce(turn: Turn, group: Group, local: LocalGroup) -> None:
 
 
 def _go_down(turn: Turn, group: Group) -> None:
+    if waiting.holds_up(turn, group):
+        return
     if _take_down(turn, group, tuple(group.by_name)):
         _is_down(turn, group.name)
 
@@ -167,6 +175,20 @@ def call(turn: Turn, group: Group, resource: str, role: Role, monitor: str = "")
 
 
 def _begin(turn: Turn, group: Group, name: str, doing: Doing) -> None:
+    if not _run_hook(turn, group, name, doing, hooks.BEFORE.get(doing)):
+        _call_driver(turn, group, name, doing)
+
+
+def _run_hook(turn: Turn, group: Group, name: str, doing: Doing, at: HookPoint | None) -> bool:
+    """Let the script of *at* run; False if there is none."""
+    if at not in group.by_name[name].hooks:
+        return False
+    number = hooks.run(turn, at, call(turn, group, name, Role.ACTIVE))
+    turn.resources.change((group.name, name), doing=doing, hook=at, action=number)
+    return True
+
+
+def _call_driver(turn: Turn, group: Group, name: str, doing: Doing) -> None:
     resource, number = group.by_name[name], turn.number()
     role = Role.STANDBY if doing is Doing.PROBE else Role.ACTIVE
     why = call(turn, group, name, role)
@@ -182,7 +204,7 @@ def _begin(turn: Turn, group: Group, name: str, doing: Doing) -> None:
         turn.do(Deactivate(id=number, call=why, timeout=resource.deactivate_timeout))
         patience += resource.deactivate_timeout
     turn.running.put(number, Underway(group.name, name, turn.now + patience))
-    turn.resources.change((group.name, name), doing=doing, action=number)
+    turn.resources.change((group.name, name), doing=doing, hook=None, action=number)
 
 
 def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) -> None:
@@ -191,7 +213,17 @@ def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) 
     if resource.action != action or resource.doing is None:
         return
     doing = resource.doing
-    turn.resources.change((group, name), doing=None, action=0)
+    if resource.hook is not None:
+        hooks.take_end(turn, resource.hook, name, outcome)
+        if resource.hook is hooks.BEFORE.get(doing):
+            _go_on(turn, turn.config.group_by_name[group], name, doing)
+            return
+        outcome = Outcome(verdict=Verdict.OK)  # the driver had said so
+    elif outcome.verdict is Verdict.OK and _run_hook(
+        turn, turn.config.group_by_name[group], name, doing, hooks.AFTER.get(doing)
+    ):
+        return
+    turn.resources.change((group, name), doing=None, hook=None, action=0)
     if doing is Doing.PROBE:
         _probed(turn, group, name, outcome)
     elif doing is Doing.ACTIVATE:
@@ -200,10 +232,21 @@ def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) 
         _deactivated(turn, group, name, outcome)
 
 
+def _go_on(turn: Turn, group: Group, name: str, doing: Doing) -> None:
+    """Call the driver after its script, unless what is to go up shall not any more."""
+    local = turn.groups[group.name]
+    if doing is Doing.ACTIVATE and (local.goal is not Goal.UP or turn.phase is Phase.DYING):
+        turn.resources.change((group.name, name), doing=None, hook=None, action=0)
+    else:
+        _call_driver(turn, group, name, doing)
+
+
 def forget_call(turn: Turn, group: str, name: str, action: int) -> None:
     """Begin again from what a probe says: how this call ended is not known."""
     if turn.resources[group, name].action == action:
-        turn.resources.change((group, name), presence=Presence.UNKNOWN, doing=None, action=0)
+        turn.resources.change(
+            (group, name), presence=Presence.UNKNOWN, doing=None, hook=None, action=0
+        )
 
 
 def _probed(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
@@ -237,9 +280,9 @@ def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         tries=turn.resources[group, name].tries + 1,
         failure=_why(outcome),
     )
-    turn.say("rc32", resource=name, group=group, server=turn.me, reason=resource.failure)
+    failed = turn.say("rc32", resource=name, group=group, server=turn.me, reason=resource.failure)
     if turn.groups[group].goal is Goal.UP:
-        _activation_policy(turn, group, name, outcome.verdict)
+        _activation_policy(turn, group, name, outcome.verdict, failed)
 
 
 def _why(outcome: Outcome) -> str:
@@ -255,7 +298,9 @@ def _say_online(turn: Turn, group: str) -> None:
         turn.groups.change(group, note=None)
 
 
-def _activation_policy(turn: Turn, group: str, name: str, verdict: Verdict) -> None:
+def _activation_policy(
+    turn: Turn, group: str, name: str, verdict: Verdict, failed: Because
+) -> None:
     """Try again, fail over, final action: in this order (clusterpro.md 3.1)."""
     resource = turn.config.group_by_name[group].by_name[name]
     local = turn.resources[group, name]
@@ -270,9 +315,9 @@ def _activation_policy(turn: Turn, group: str, name: str, verdict: Verdict) -> N
         heir, nobody = placement.choose(turn, group, without=(turn.me,))
         if heir:
             turn.failovers.put(key, used + 1)
-            because = turn.say("rc201", group=group, server=heir, resource=name)
+            turn.say("rc201", group=group, server=heir, resource=name)
             holding.bring_down(turn, group, Event.FAILOVER, heir=heir, avoid=(turn.me,))
-            turn.groups.change(group, note=because)
+            turn.groups.change(group, note=failed)
             return
         turn.say("rc65", group=group, reason=nobody)
     _final_of_activation(turn, group, name, resource.activation_final_action)
@@ -294,7 +339,7 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
     turn.repeat(because)
     turn.groups.change(group, halted=because)
     if how is not FinalAction.NONE:
-        endings.final(turn, group, how, because)
+        endings.final(turn, (group,), how, because)
 
 
 def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
@@ -340,4 +385,4 @@ def _deactivation_policy(turn: Turn, group: str, resource: Resource) -> None:
     )
     turn.groups.change(group, note=because)
     if how not in (FinalAction.NONE, FinalAction.CONTINUE):
-        endings.final(turn, group, how, because)
+        endings.final(turn, (group,), how, because)

@@ -5,14 +5,23 @@ from __future__ import annotations
 import attrs
 
 from clpcore import messages
-from clpcore.decide import evidence, operations, placement, reporting
+from clpcore.decide import (
+    byhand,
+    draining,
+    endings,
+    evidence,
+    operations,
+    placement,
+    reporting,
+    waiting,
+)
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.ids import Incarnation
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import Forward, Reply
 from clpcore.model.reasons import Because
-from clpcore.model.state import Operation, PeerState
+from clpcore.model.state import Operation, Peer, PeerState
 from clpcore.model.states import Event, Phase, Shown
 
 GIVE_UP_MS = 7_200_000  # as long as two resources may take by default to go down and up again
@@ -24,13 +33,23 @@ _DONE: Result = (True, None)
 def settle(turn: Turn) -> None:
     """Answer what is done, what failed, and what nobody decides on any more."""
     for key, operation in turn.operations.items():
-        result = _result(turn, operation) if operation.group else _handed_on(turn, key, operation)
+        if operation.group:
+            result = _result(turn, _with_failure(turn, key, operation))
+        else:
+            result = _handed_on(turn, key, operation)
         if result is None and turn.now - operation.at > GIVE_UP_MS:
             result = False, messages.because("op12", ms=GIVE_UP_MS)
         if result is not None:
             ok, because = result
             turn.operations.drop(key)
             turn.reply(operation.request, *((because,) if because else ()), ok=ok)
+            _end_last(turn, operation.request.op)
+
+
+def _end_last(turn: Turn, op: ops.Op) -> None:
+    """End the machine of a server that has left, now that the others know that they shall go."""
+    if isinstance(op, ops.ClusterStop) and op.then.ends_machine and turn.phase is Phase.OFFLINE:
+        endings.leave(turn, stay=False, cluster=True, how=op.then)
 
 
 def _is_due(turn: Turn, operation: Operation, every: int) -> bool:
@@ -70,10 +89,12 @@ def _handed_on(turn: Turn, key: str, operation: Operation) -> Result | None:
             rest[name] = life
         elif not _is_for_all(op):
             return False, messages.because("op13", server=name)
-    if not rest:
-        return _here(turn, op)
     if rest != operation.waits:
         operation = turn.operations.change(key, waits=rest)
+    if not rest and isinstance(op, ops.ServerDrain) and op.on:
+        return draining.result(turn, operation, op.server)
+    if not rest:
+        return _here(turn, op)
     if _is_due(turn, operation, turn.beat_ms):
         for name in rest:
             turn.send(name, Forward(operation.request))
@@ -83,8 +104,9 @@ def _handed_on(turn: Turn, key: str, operation: Operation) -> Result | None:
 def _seen_to_be_done(turn: Turn, op: ops.Op, server: str) -> bool:
     peer = turn.peers[server]
     match op:
-        case ops.ServerStop() | ops.ClusterStop():
-            return peer.state is PeerState.LEFT
+        case ops.ServerStop(then=then) | ops.ClusterStop(then=then):
+            # Of a machine that shall go, too, its word alone tells: it may have left long ago.
+            return peer.state is PeerState.LEFT and not then.ends_machine
         case ops.ServerStart(alone=False) | ops.ClusterStart():
             return peer.up
         case _:
@@ -102,24 +124,48 @@ def _is_for_all(op: ops.Op) -> bool:
             return True
         case ops.ClusterStop() | ops.ClusterStart() | ops.ServerStart(alone=True):
             return True
+        case ops.ClusterSuspend() | ops.ClusterResume() | ops.ServerDrain():
+            return True
         case _:
             return False
 
 
 def _here(turn: Turn, op: ops.Op) -> Result | None:
     """Tell whether it is done here as well, when all the others are."""
-    leaves = isinstance(op, ops.ClusterStop) or op == ops.ServerStop(turn.me)
+    leaves = isinstance(op, ops.ClusterStop | ops.ServerStop) and (
+        getattr(op, "server", turn.me) == turn.me
+    )
     if leaves and turn.phase is not Phase.OFFLINE:
         return None
     if isinstance(op, ops.ClusterStart) and turn.phase is Phase.OFFLINE:
         operations.start_here(turn, op)
+    if isinstance(op, ops.ClusterSuspend | ops.ClusterResume):
+        deaf = sorted(name for name, peer in turn.peers.items() if not _has_heard(peer))
+        return True, messages.because("op37", servers=", ".join(deaf)) if deaf else None
     return _DONE
+
+
+def _has_heard(peer: Peer) -> bool:
+    """Tell whether it knows what all were told; who has left learns it before it is online."""
+    return peer.there or peer.state is PeerState.LEFT
 
 
 # -- what happens to a group
 
 
+def _with_failure(turn: Turn, key: str, operation: Operation) -> Operation:
+    """Keep why the target could not: what it noted is gone when another server serves."""
+    if not operation.target:
+        return operation
+    note = reporting.note_of(turn, operation.group, operation.target)
+    if note is None or note.key != "rc32" or note == operation.failed:
+        return operation
+    return turn.operations.change(key, failed=note)
+
+
 def _result(turn: Turn, operation: Operation) -> Result | None:
+    if isinstance(operation.request.op, byhand.Op):
+        return byhand.result(turn, operation, operation.request.op)
     record = turn.records[operation.group]
     state, note = reporting.standing(turn, operation.group, record.owner)
     if state is Shown.ERROR and _can_be_its_end(turn, operation, record):
@@ -130,13 +176,22 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
     if not operation.target:
         return _stopped(turn, operation, record)
     if state is Shown.ONLINE and _is_its_end(turn, operation, record):
-        if record.owner == operation.target or operation.request.op == ops.GroupStart(record.group):
-            return _DONE
-        return False, messages.because("op15", group=operation.group, server=record.owner)
+        return _arrived(operation, record)
     if record.owner:
         _insist(turn, operation, record)
         return None
     return _ask_target(turn, operation, record)
+
+
+def _arrived(operation: Operation, record: Record) -> Result:
+    """Tell how it ended when the group is online: where it was asked for, or elsewhere, and why."""
+    wherever = operation.request.op == ops.GroupStart(record.group)
+    if record.owner == operation.target or (wherever and operation.failed is None):
+        return _DONE
+    where = {"group": record.group, "server": record.owner}
+    if operation.failed is None:
+        return False, messages.because("op15", **where)
+    return wherever, messages.because("op20", **where, reason=operation.failed)
 
 
 def _is_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
@@ -182,6 +237,13 @@ def _insist(turn: Turn, operation: Operation, record: Record) -> None:
 
 def _ask_target(turn: Turn, operation: Operation, record: Record) -> Result | None:
     """Nominate the target again; when it cannot take the group any more, somebody else may."""
+    group = turn.config.group_by_name[record.group]
+    if waits := waiting.to_start(turn, group, operation.target):
+        if record.wanted is not Wanted.AUTO:
+            return False, waiting.given_up(group, waits)
+        # Due as soon as they are online, before the leader chooses for itself.
+        turn.operations.change(operation.request.id, sent_at=operation.at - placement.PATIENCE_MS)
+        return None
     if not _is_due(turn, operation, placement.PATIENCE_MS):
         return None
     refusal = placement.refusal_of(turn, record.group, operation.target)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clpcore import messages
-from clpcore.decide import evidence, holding, ownership
+from clpcore.decide import evidence, holding, maintenance, ownership, suitability, waiting
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, Nominate, StopGroup
 from clpcore.model.reasons import Because
-from clpcore.model.state import Goal, Nomination, Peer
-from clpcore.model.states import Automatic, Event, Phase, Shown
+from clpcore.model.requests import GroupStart
+from clpcore.model.state import Nomination, Peer
+from clpcore.model.states import Automatic, Event, Exclusion, Phase, Shown
 
-PATIENCE_MS = 2_000  # how long a nominated server may take to claim before it is asked again
+PATIENCE_MS = suitability.PATIENCE_MS
 
 # -- candidates
 
@@ -21,22 +24,32 @@ def choose(
     turn: Turn, group: str, *, without: tuple[str, ...] = (), only: tuple[str, ...] = ()
 ) -> tuple[str, Because]:
     """Give the best server for *group* and why; "" and why nobody, when there is none."""
-    refusals: list[Because] = []
-    for name in turn.config.homes[group]:
+    configured = turn.config.group_by_name[group]
+    refusals: dict[str, Because] = {}
+    flawed: list[tuple[tuple[int, ...], int, str]] = []
+    for place, name in enumerate(turn.config.homes[group]):
         if name in without or (only and name not in only):
             continue
-        refusal = refusal_of(turn, group, name)
-        if refusal is None:
+        refusal = refusal_of(turn, group, name) or suitability.bar(turn, configured, name)
+        if refusal is not None:
+            refusals[name] = refusal
+            continue
+        flaws = suitability.flaws(turn, configured, name)
+        if not flaws:
             return name, _why(name, refusals)
-        refusals.append(refusal)
+        refusals[name] = flaws[0][1]
+        flawed.append((tuple(weight for weight, _ in flaws), place, name))
+    if flawed:
+        _, _, best = min(flawed)
+        return best, messages.because("rc577", server=best, flaw=refusals[best])
     if not refusals:
         return "", messages.because("rc567", group=group)
-    return "", messages.because("rc565", refusals=_together(refusals))
+    return "", messages.because("rc565", refusals=_together([*refusals.values()]))
 
 
-def _why(name: str, refusals: list[Because]) -> Because:
+def _why(name: str, refusals: Mapping[str, Because]) -> Because:
     if refusals:
-        return messages.because("rc561", server=name, refusals=_together(refusals))
+        return messages.because("rc561", server=name, refusals=_together([*refusals.values()]))
     return messages.because("rc560", server=name)
 
 
@@ -51,8 +64,11 @@ def _together(sentences: list[Because]) -> Because:
 def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
     """Tell why *name* cannot take *group* now, from its own report; None: it can."""
     if name == turn.me:
-        return evidence.obstacle_here(turn, group) or refused_by_monitor(turn, group)
+        refusal = evidence.obstacle_here(turn, group) or refused_by_monitor(turn, group)
+        return refusal or suitability.beside(turn, group, name, Exclusion.ABSOLUTE)
     peer = turn.peers[name]
+    if refusal := maintenance.refusal(turn, name):
+        return refusal
     if _is_starting(peer):
         return messages.because("rc549", server=name)
     if not peer.member:
@@ -60,7 +76,7 @@ def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
     report = peer.groups.get(group)
     if report is None:
         return messages.because("rc547", server=name)
-    return report.refuses
+    return report.refuses or suitability.beside(turn, group, name, Exclusion.ABSOLUTE)
 
 
 def refused_by_monitor(turn: Turn, group: str) -> Because | None:
@@ -81,19 +97,28 @@ def refused_by_monitor(turn: Turn, group: str) -> Because | None:
 
 def settle(turn: Turn, group: Group) -> None:
     """Give *group* a home when it has no living owner, as the leader."""
+    _forget_what_it_waited_for(turn, turn.records[group.name])
     if turn.phase is not Phase.ONLINE or turn.ending is not None or turn.leader() != turn.me:
         return
     record = turn.records[group.name]
     if record.owner and evidence.lives(turn, record):
-        turn.nominated.drop(group.name)
         turn.cold.drop(group.name)
-        if record.owner != turn.me and turn.groups[group.name].note is not None:
-            turn.groups.change(group.name, note=None)
-        _fail_back(turn, group, record)
+        if not maintenance.drained(turn, record.owner):  # draining chooses for itself
+            turn.nominated.drop(group.name)
+            _fail_back(turn, group, record)
     elif _wanted(turn, record) is not Wanted.AUTO:
         _keep_stopped(turn, record)
+    elif maintenance.suspended(turn):
+        holding.note(turn, group.name, messages.because("rc580"))
     else:
         _find_home(turn, group, record)
+
+
+def _forget_what_it_waited_for(turn: Turn, record: Record) -> None:
+    """What this server noted of a group is over when another one serves it."""
+    serves_elsewhere = record.owner not in ("", turn.me) and evidence.lives(turn, record)
+    if serves_elsewhere and not evidence.holds(turn, record.group):
+        turn.groups.change(record.group, note=None)
 
 
 def _wanted(turn: Turn, record: Record) -> Wanted:
@@ -125,14 +150,17 @@ def _find_home(turn: Turn, group: Group, record: Record) -> None:
         # The releasing owner chose; the heir claims by itself. Only if it does not, choose anew.
         _remember(turn, group.name, record.heir, record.epoch)
         return
+    asked_for = _asked_for(turn, group.name)
+    if asked_for and waiting.holds_back(turn, group, asked_for):
+        return
     only = _only(turn, group, record)
     server, why = choose(turn, group.name, without=record.avoid, only=only)
     if not server and record.avoid:
         server, why = choose(turn, group.name, only=only)
     if not server:
         holding.note(turn, group.name, why)
-        return
-    _nominate(turn, group.name, server, why, event, previous)
+    elif not waiting.holds_back(turn, group, server):
+        _nominate(turn, group.name, server, why, event, previous)
 
 
 def _event(turn: Turn, record: Record) -> tuple[Event, str]:
@@ -146,6 +174,12 @@ def _event(turn: Turn, record: Record) -> tuple[Event, str]:
 def _only(turn: Turn, group: Group, record: Record) -> tuple[str, ...]:
     """Give which servers come into question; () is all."""
     return (record.owner,) if _failover_is_manual(turn, group, record) else ()
+
+
+def _asked_for(turn: Turn, group: str) -> str:
+    """Give where an operator who waits for it wants the group to start."""
+    pending = (each for _, each in turn.operations.items() if each.group == group)
+    return next((each.target for each in pending if isinstance(each.request.op, GroupStart)), "")
 
 
 def _failover_is_manual(turn: Turn, group: Group, record: Record) -> bool:
@@ -175,8 +209,12 @@ def _better_one_is_coming(turn: Turn, group: Group, record: Record) -> bool:
     """
     for name in turn.config.homes[group.name]:
         refusal = refusal_of(turn, group.name, name)
+        if refusal is None and suitability.flaws(turn, group, name):
+            continue
         if refusal is None:
             return False
+        if maintenance.refusal(turn, name):
+            continue
         starting = name != turn.me and _is_starting(turn.peers[name])
         until = turn.since + turn.config.startup_wait
         if not starting:
@@ -264,20 +302,13 @@ def _fail_back(turn: Turn, group: Group, record: Record) -> None:
     if not wanted or record.owner not in order:
         return
     better = [name for name in wanted if order.index(name) < order.index(record.owner)]
-    ready = [name for name in better if _can(turn, group.name, name)]
-    if ready and _online(turn, group.name, record.owner):
+    able = (name for name in better if _can(turn, group.name, name))
+    ready = [name for name in able if suitability.suits(turn, group, name)]
+    if ready and evidence.online(turn, group.name, record.owner):
         better.remove(ready[0])
         turn.say("rc74", group=group.name, server=ready[0])
         order_stop(turn, group.name, Event.MOVE, heir=ready[0])
     turn.failback.put(group.name, tuple(better))
-
-
-def _online(turn: Turn, group: str, owner: str) -> bool:
-    if owner == turn.me:
-        local = turn.groups[group]
-        return local.goal is Goal.UP and evidence.active(turn, group)
-    report = turn.peers[owner].groups.get(group)
-    return report is not None and report.state is Shown.ONLINE
 
 
 def order_retry(turn: Turn, group: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, placement, troubles
+from clpcore.decide import byhand, evidence, maintenance, placement, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
 from clpcore.model.reasons import Because
@@ -28,8 +28,12 @@ def take(turn: Turn, sender: str, report: Report) -> None:
         sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
     )
     troubles.take(turn, report.troubles)
+    maintenance.take(turn, report.maintenance)
     _propose_again(turn, sender, report)
     evidence.stir(turn, (each.group for each in report.groups if each.group in turn.records))
+    known = turn.config.monitor_by_name
+    if any(m.monitor in known and known[m.monitor].critical for m in report.monitors):
+        turn.stir("")
 
 
 def _propose_again(turn: Turn, sender: str, report: Report) -> None:
@@ -52,6 +56,7 @@ def send_whole(turn: Turn, to: str) -> None:
             groups=tuple(groups.values()),
             monitors=tuple(monitors.values()),
             troubles=troubles.news(turn, whole=True),
+            maintenance=maintenance.news(turn, whole=True),
         ),
     )
 
@@ -62,12 +67,18 @@ def send_whole(turn: Turn, to: str) -> None:
 def settle(turn: Turn) -> None:
     """Report what changed, and ask for what was missed."""
     found = troubles.news(turn, whole=turn.report == 0)
+    words = maintenance.news(turn, whole=turn.report == 0)
     groups = tuple(r for r in map(_changed(turn), sorted(turn.agenda.looked_at)) if r is not None)
     monitors = _changed_monitors(turn)
-    if groups or monitors or found:
+    if groups or monitors or found or words:
         base, turn.report = turn.report, turn.report + 1
         news = Report(
-            version=turn.report, base=base, groups=groups, monitors=monitors, troubles=found
+            version=turn.report,
+            base=base,
+            groups=groups,
+            monitors=monitors,
+            troubles=found,
+            maintenance=words,
         )
         for name in sorted(turn.up):
             turn.send(name, news)
@@ -106,8 +117,16 @@ def report_of(turn: Turn, group: str) -> GroupReport:
             for name in turn.config.group_by_name[group].by_name
         ),
         refuses=evidence.obstacle_here(turn, group) or placement.refused_by_monitor(turn, group),
-        note=local.halted or local.note,
+        note=local.halted or local.note or byhand.note(turn, group),
     )
+
+
+def note_of(turn: Turn, group: str, server: str) -> Because | None:
+    """Give what *server* says that *group* waits for there, or why it failed."""
+    if server == turn.me:
+        return turn.groups[group].halted or turn.groups[group].note
+    report = turn.peers[server].groups.get(group)
+    return None if report is None else report.note
 
 
 def standing(turn: Turn, group: str, owner: str) -> tuple[Shown, Because | None]:

@@ -6,9 +6,9 @@ import graphlib
 from typing import Any
 
 from clpcore import messages
-from clpcore.decide import reporting, troubles
+from clpcore.decide import maintenance, reporting, troubles
 from clpcore.decide.turn import Turn
-from clpcore.model.config import ClusterConfig, Group, Monitor
+from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, MonitorReport
 from clpcore.model.reasons import Because
@@ -46,6 +46,7 @@ def snapshot(config: ClusterConfig, state: ClusterState) -> Document:
             "members": list(state.kept.view.members),
         },
         "verification": state.verification,
+        "suspended": maintenance.suspended(turn),
         "exclusive": "not guaranteed" if config.unproven_takeover else "guaranteed",
         "servers": [_server(turn, name) for name in config.server_names],
         "groups": [_group(turn, group) for group in config.groups],
@@ -71,6 +72,7 @@ def _server(turn: Turn, name: str) -> Document:
             "priority": turn.config.server_by_name[name].priority,
             "boot": turn.incarnation.boot.counter,
             "join": turn.join,
+            "drained": maintenance.drained(turn, name),
             "evidence": None,
             "heard_ms_ago": None,
             "heartbeats": _my_links(turn),
@@ -83,11 +85,11 @@ def _server(turn: Turn, name: str) -> Document:
         "priority": turn.config.server_by_name[name].priority,
         "boot": peer.incarnation.boot.counter if peer.incarnation else None,
         "join": peer.beat.join if peer.up and peer.beat else 0,
+        "drained": maintenance.drained(turn, name),
         "evidence": peer.evidence.value if peer.evidence and not peer.up else None,
         "heard_ms_ago": None if last is None else turn.now - last,
         "heartbeats": [
-            {"name": link.name, "state": _link(turn, peer, link.name).value}
-            for link in turn.config.heartbeats
+            _path(link, _link(turn, peer, link.name)) for link in turn.config.heartbeats
         ],
     }
 
@@ -112,10 +114,11 @@ def _sound(turn: Turn, peer: Peer, name: str) -> Shown:
 
 
 def _my_links(turn: Turn) -> list[Document]:
-    return [
-        {"name": link.name, "state": _over(turn, link.name).value}
-        for link in turn.config.heartbeats
-    ]
+    return [_path(link, _over(turn, link.name)) for link in turn.config.heartbeats]
+
+
+def _path(link: Heartbeat, state: Shown) -> Document:
+    return {"name": link.name, "type": link.type, "state": state.value}
 
 
 def _over(turn: Turn, name: str) -> Shown:
@@ -197,7 +200,8 @@ def _why(
 ) -> Because | None:
     if report is not None and report.note is not None:
         return report.note
-    if report is None and wanted is Wanted.AUTO:
+    given_up = mine.note is not None and mine.note.key == "rc17"
+    if report is None and (wanted is Wanted.AUTO or given_up):
         return mine.note
     if wanted is Wanted.BLOCKED:
         return messages.because("rc571", group=group)

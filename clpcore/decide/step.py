@@ -5,6 +5,7 @@ from __future__ import annotations
 from clpcore.decide import (
     agreement,
     calls,
+    draining,
     endings,
     joining,
     membership,
@@ -123,9 +124,11 @@ def settle(turn: Turn) -> None:
             ownership.settle(turn, group.name)
         pending.settle(turn)
         for group in groups:
+            draining.settle(turn, group)
             placement.settle(turn, group)
             ordering.settle(turn, group)
             recovery.settle(turn, group.name)
+        recovery.settle_server(turn)
         endings.settle(turn)
         if turn.agenda.rests:
             calls.settle(turn)

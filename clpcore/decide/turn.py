@@ -16,7 +16,7 @@ from clpcore.decide.table import Table
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import BootKept, Current, Kept, Rungs, Trouble
+from clpcore.model.kept import BootKept, Current, Kept, Maintenance, Rungs, Trouble
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import GroupReport, Letter, MonitorReport, Propose, Reply
 from clpcore.model.reasons import Because
@@ -77,7 +77,7 @@ class Turn:
         self._by_seniority: tuple[str, ...] | None = None
         self._up: frozenset[str] | None = None
         self.agenda = Agenda(config, state.due, now)
-        self.stir, self.sweep, self.wake = self.agenda.stir, self.agenda.sweep, self.agenda.wake
+        self.stir, self.sweep, self.wake = self._stir, self.agenda.sweep, self.agenda.wake
         self._tables(state)
         self.noted: set[str] = set()  # groups that have a reason to wait in this turn
         self.challenged: set[str] = set()  # servers that were asked for their records in it
@@ -88,7 +88,7 @@ class Turn:
         self._gathered: dict[tuple[str, str], list[str]] = {}
 
     def _tables(self, state: ClusterState) -> None:
-        stir = self.stir
+        stir = self._stir
         kept, run = state.kept, state.run
         self.peers = Peers(state.peers, self._forget_who_is_in)
         self.resources: Table[tuple[str, str], LocalResource] = Table(
@@ -107,10 +107,14 @@ class Turn:
         self.reported: Table[str, GroupReport] = Table(state.reported)
         self.reported_monitors: Table[str, MonitorReport] = Table(state.reported_monitors)
         self.cold: Table[str, Wanted] = Table(state.cold, stir)
+        self.waiting: Table[str, int] = Table(state.waiting, stir)
         self.records: Table[str, Record] = Table(kept.records, stir)
         self.rungs: Table[str, Rungs] = Table(kept.rungs)
         self.failovers: Table[str, int] = Table(kept.failovers)
         self.troubles: Table[str, Trouble] = Table(kept.troubles)
+        self.maintenance: Table[str, Maintenance] = Table(
+            kept.maintenance, lambda _about: self.sweep()
+        )
         self.boots: Table[str, int] = Table(run.boots)
         self.current: Table[str, bool] = Table(
             dict.fromkeys((each.group for each in run.current), True), stir
@@ -119,6 +123,12 @@ class Turn:
             dict.fromkeys(run.suspended, True),
             lambda name: stir(self.config.monitor_by_name[name].group),
         )
+
+    def _stir(self, group: str) -> None:
+        """Look at *group*, and at those that wait for it or keep away from it."""
+        self.agenda.stir(group)
+        for other in self.config.concerns.get(group, ()):
+            self.agenda.stir(other)
 
     @property
     def phase(self) -> Phase:
@@ -255,6 +265,7 @@ class Turn:
             reported=self.reported.value(),
             reported_monitors=self.reported_monitors.value(),
             cold=self.cold.value(),
+            waiting=self.waiting.value(),
             report=self.report,
             failback=self.failback.value(),
             verification=self.verification,
@@ -280,6 +291,7 @@ class Turn:
             ends=self.ends,
             view=self.view,
             troubles=self.troubles.value(),
+            maintenance=self.maintenance.value(),
         )
         same = (
             kept.records is was.records
@@ -288,6 +300,7 @@ class Turn:
             and kept.ends is was.ends
             and kept.view is was.view
             and kept.troubles is was.troubles
+            and kept.maintenance is was.maintenance
         )
         return was if same else kept
 
@@ -300,6 +313,7 @@ class Turn:
             suspended=tuple(sorted(self.suspended)) if self.suspended.touched else was.suspended,
             left=self.left,
             held=self._held(),
+            parked=self._parked(),
         )
         return was if kept == was else kept
 
@@ -316,6 +330,14 @@ class Turn:
             return was
         held = {**was, **{name: self._holds(name) for name in changed}}
         return {name: held[name] for name in sorted(held) if held[name]}
+
+    def _parked(self) -> Mapping[str, tuple[str, ...]]:
+        """Give which resources of each group were stopped one by one."""
+        was = self.was.run.parked
+        now = {name: self.groups[name].parked for name in self.groups.touched}
+        if all(was.get(name, ()) == parked for name, parked in now.items()):
+            return was
+        return {name: parked for name, parked in sorted({**was, **now}.items()) if parked}
 
     def _holds(self, group: str) -> int:
         local = self.groups[group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from clpcore.model.hooks import HookPoint
 from clpcore.model.peer import Letter
 from clpcore.model.reasons import Because
 from clpcore.model.states import Event, FinalAction, Role
@@ -70,6 +71,16 @@ class Observe:
 
 
 @attrs.frozen(kw_only=True)
+class Hook:
+    """Run the operator's script of *at*, of the call's monitor or else of its resource."""
+
+    id: int
+    call: Call
+    at: HookPoint
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
 class Send:
     """Send a letter; no answer comes for it."""
 
@@ -108,5 +119,5 @@ class RaiseBoot:
     counter: int
 
 
-Driven = Probe | Activate | Deactivate | Observe
+Driven = Probe | Activate | Deactivate | Observe | Hook
 Action = Driven | Send | Answer | StopSelf | Left | RaiseBoot

@@ -13,7 +13,19 @@ import attrs
 
 from clpcore.model.alerts import Alert
 from clpcore.model.fields import setting
-from clpcore.model.states import Automatic, FinalAction, Platform, Timing
+from clpcore.model.hooks import HookPoint
+from clpcore.model.relations import ExclusionRule, ServerGroup
+from clpcore.model.states import (
+    Automatic,
+    FailoverPolicy,
+    FinalAction,
+    Platform,
+    Timing,
+)
+
+# Words for recovery_target beside the names of groups and resources; no name has a blank.
+ALL_GROUPS = "all groups"  # every group that the server runs
+LOCAL_SERVER = "local server"  # the server itself: nothing but the final action
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +93,7 @@ class Resource:
     probe_timeout: int = setting(
         "Deadline of a probe.", default=10_000, unit="ms", example="10", low=1
     )
+    hooks: tuple[HookPoint, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
@@ -104,6 +117,45 @@ class Group:
     failback: Automatic = setting(
         "Move back when a better server is online again.", default=Automatic.MANUAL
     )
+    failover_policy: FailoverPolicy = setting(
+        "order: the first of its servers that can. dynamic: a server whose critical monitors see "
+        "an error comes last, and is never moved to.",
+        default=FailoverPolicy.ORDER,
+    )
+    server_groups: tuple[str, ...] = setting(
+        "Server groups that may run it, best first: it fails over within one while it can.",
+        default=(),
+        example='["zone1", "zone2"]',
+    )
+    manual_between_server_groups: bool = setting(
+        "Only an operator brings it from one of its server groups to another.", default=False
+    )
+    start_after: tuple[str, ...] = setting(
+        "Groups that must be online before this one starts.", default=(), example='["failover1"]'
+    )
+    start_after_same_server: bool = setting(
+        "Wait only for those that are, or can still come, where this one starts.", default=False
+    )
+    start_wait: int = setting(
+        "How long it waits for them; then it is not started.",
+        default=1_800_000,
+        unit="ms",
+        example="1800",
+        low=1,
+    )
+    stop_after: tuple[str, ...] = setting(
+        "Groups that must be offline before this one stops.", default=(), example='["failover2"]'
+    )
+    stop_after_at_cluster_stop: bool = setting("Wait when the cluster stops.", default=True)
+    stop_after_at_server_stop: bool = setting("Wait when its server stops.", default=False)
+    stop_after_at_group_stop: bool = setting("Wait when it alone is stopped.", default=False)
+    stop_wait: int = setting(
+        "How long it waits for them; then it stops all the same.",
+        default=1_800_000,
+        unit="ms",
+        example="1800",
+        low=1,
+    )
     resources: tuple[Resource, ...] = ()
 
     @functools.cached_property
@@ -120,7 +172,10 @@ class Group:
 
 @attrs.frozen(kw_only=True)
 class Monitor:
-    """A configured watcher: ``[monitor.NAME]``, or made with its resource."""
+    """A configured watcher: ``[monitor.NAME]``, or made with its resource.
+
+    Without a target it watches the server that it looks on.
+    """
 
     name: str
     type: str
@@ -133,19 +188,27 @@ class Monitor:
     start_delay: int = setting("Wait before the first look.", default=0, unit="ms", low=0)
     servers: tuple[str, ...] = setting("Servers that look; empty: all.", default=())
     recovery_target: str = setting(
-        "Resource to reactivate, or the group's name; default: the target.",
+        'What is recovered: a resource, a group, "all groups" of the server, or "local server": '
+        "the final action only. Absent: the target, without one the server.",
         default="",
         example='"lbpp1"',
+    )
+    critical: bool = setting(
+        "Its error keeps groups with the failover policy dynamic away from the server; absent: "
+        "when it has no target.",
+        default=False,
     )
     max_reactivations: int = setting("Reactivations before failing over.", default=3, low=0)
     max_failovers: int = setting("Failovers before the final action.", default=1, low=0)
     final_action: FinalAction = setting("The last rung.", default=FinalAction.NONE)
     reset_after: int = setting(
-        "How long the monitor must be normal before its counters are forgotten.",
+        "How long the monitor must be normal before its counters are forgotten, but at least one "
+        "interval.",
         default=0,
         unit="ms",
         low=0,
     )
+    hooks: tuple[HookPoint, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
@@ -205,6 +268,13 @@ class ClusterConfig:
     reboot_window: int = setting(
         "The window of reboot_limit.", default=3_600_000, unit="ms", example="3600", low=0
     )
+    hook_timeout: int = setting(
+        "Deadline of a hook script; what it stands before waits for it.",
+        default=60_000,
+        unit="ms",
+        example="60",
+        low=1,
+    )
     stop_budget: int = setting(
         "What an orderly stop may take once the right to run is lost.",
         default=10_000,
@@ -222,6 +292,8 @@ class ClusterConfig:
     heartbeats: tuple[Heartbeat, ...] = ()
     groups: tuple[Group, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    exclusions: tuple[ExclusionRule, ...] = ()
+    server_groups: tuple[ServerGroup, ...] = ()
     alerts: tuple[Alert, ...] = ()
 
     @functools.cached_property
@@ -265,9 +337,62 @@ class ClusterConfig:
 
     def metrics_of(self, server: str) -> str:
         """Give address and port where *server* shows its metrics, empty for nowhere."""
-        return self.server_by_name[server].metrics or self.metrics
+        here = self.server_by_name.get(server)
+        return (here.metrics if here else "") or self.metrics
+
+    @functools.cached_property
+    def server_monitors(self) -> tuple[Monitor, ...]:
+        """Give the monitors without a target: they watch the server that they look on."""
+        return tuple(monitor for monitor in self.monitors if not monitor.target)
+
+    @functools.cached_property
+    def critical_monitors(self) -> tuple[Monitor, ...]:
+        """Give the monitors whose error says that their server is ill."""
+        return tuple(monitor for monitor in self.monitors if monitor.critical)
+
+    @functools.cached_property
+    def apart_from(self) -> Mapping[str, tuple[tuple[ExclusionRule, str], ...]]:
+        """Give, by group, the others that a rule keeps it apart from."""
+        found: dict[str, list[tuple[ExclusionRule, str]]] = {}
+        for rule in self.exclusions:
+            for name in rule.groups:
+                found.setdefault(name, []).extend((rule, o) for o in rule.groups if o != name)
+        return {name: tuple(pairs) for name, pairs in found.items()}
+
+    @functools.cached_property
+    def concerns(self) -> Mapping[str, tuple[str, ...]]:
+        """Give, by group, the others whose next step can depend on how it is.
+
+        Under "" are those that heed how the servers themselves are.
+        """
+        found: dict[str, dict[str, None]] = {}
+        dynamic = FailoverPolicy.DYNAMIC
+        if self.critical_monitors:
+            found[""] = {g.name: None for g in self.groups if g.failover_policy is dynamic}
+        for name, pairs in self.apart_from.items():
+            found.setdefault(name, {}).update((other, None) for _, other in pairs)
+        for group in self.groups:
+            for name in (*group.start_after, *group.stop_after):
+                found.setdefault(name, {})[group.name] = None
+        return {name: tuple(others) for name, others in found.items()}
+
+    @functools.cached_property
+    def server_group_by_name(self) -> Mapping[str, ServerGroup]:
+        """Give the server groups by name."""
+        return {group.name: group for group in self.server_groups}
+
+    def server_group_of(self, group: Group, server: str) -> str:
+        """Give in which of the server groups of *group* a server is; "" in none."""
+        by_name = self.server_group_by_name
+        return next((n for n in group.server_groups if server in by_name[n].servers), "")
 
     @functools.cached_property
     def homes(self) -> Mapping[str, tuple[str, ...]]:
         """Give the servers that may run each group, best first."""
-        return {g.name: g.startup_servers or self.server_names for g in self.groups}
+        return {g.name: self._homes_of(g) for g in self.groups}
+
+    def _homes_of(self, group: Group) -> tuple[str, ...]:
+        if group.startup_servers or not group.server_groups:
+            return group.startup_servers or self.server_names
+        members = (self.server_group_by_name[name].servers for name in group.server_groups)
+        return tuple(dict.fromkeys(name for servers in members for name in servers))

@@ -45,6 +45,25 @@ class Trouble:
 
 
 @attrs.frozen(kw_only=True)
+class Maintenance:
+    """Whether an operator has taken a server out of service, or suspended the cluster.
+
+    *about*: the server; empty: the whole cluster. Every server holds the newest word about each.
+    *round* and *server*, who took the word, number it.
+    """
+
+    about: str
+    on: bool
+    round: int
+    server: str
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Give its place among what was said about the same: the highest counts."""
+        return self.round, self.server
+
+
+@attrs.frozen(kw_only=True)
 class Kept:
     """Journaled before the actions of the same decision run.
 
@@ -55,6 +74,7 @@ class Kept:
         ends: wall-clock ms of this server's machine-ending final actions.
         view: the last one known.
         troubles: what an operator has to look at, by "group/server".
+        maintenance: which servers are drained, by name, and under "" whether all is suspended.
 
     """
 
@@ -64,6 +84,7 @@ class Kept:
     ends: tuple[int, ...] = ()
     view: View = View()
     troubles: Mapping[str, Trouble] = attrs.field(factory=dict)
+    maintenance: Mapping[str, Maintenance] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -86,6 +107,7 @@ class BootKept:
         suspended: monitors that an operator suspended here.
         left: this server left cleanly and stays offline until it is started again.
         held: under which epoch this boot serves a group, once the claim was acknowledged.
+        parked: the resources of each group that an operator stopped one by one.
 
     """
 
@@ -95,3 +117,4 @@ class BootKept:
     suspended: tuple[str, ...] = ()
     left: bool = False
     held: Mapping[str, int] = attrs.field(factory=dict)
+    parked: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import Trouble
+from clpcore.model.kept import Maintenance, Trouble
 from clpcore.model.ownership import Record, Version
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
@@ -37,6 +37,7 @@ class Held:
 class Beat:
     """A sign of life. *report* is the number of the sender's newest report.
 
+    *revision* names the configuration that the sender has committed; the core does not read it.
     *at* is the sender's own time: beats that overtake each other are told apart by it.
     """
 
@@ -48,6 +49,7 @@ class Beat:
     held: tuple[Held, ...]
     report: int
     verification: bool = False
+    revision: str = ""
     at: int = attrs.field(default=0, eq=False)
 
 
@@ -183,6 +185,7 @@ class Report:
     groups: tuple[GroupReport, ...]
     monitors: tuple[MonitorReport, ...]
     troubles: tuple[Trouble, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 @attrs.frozen

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from clpcore.model.states import FinalAction
+
 
 @attrs.frozen
 class GroupStart:
@@ -70,9 +72,13 @@ class DummyFailure:
 
 @attrs.frozen
 class ServerStop:
-    """Let *server* leave cleanly: its groups move away; the agent stays, Offline."""
+    """Let *server* leave cleanly: its groups move away; the agent stays, Offline.
+
+    *then*: what follows; with SHUTDOWN or REBOOT the machine goes, too.
+    """
 
     server: str
+    then: FinalAction = FinalAction.STOP_SERVICE
 
 
 @attrs.frozen
@@ -85,7 +91,9 @@ class ServerStart:
 
 @attrs.frozen
 class ClusterStop:
-    """All servers leave cleanly; groups stop and do not move."""
+    """All servers leave cleanly; groups stop and do not move. *then*: as with ServerStop."""
+
+    then: FinalAction = FinalAction.STOP_SERVICE
 
 
 @attrs.frozen
@@ -96,6 +104,60 @@ class ClusterStart:
 @attrs.frozen
 class Acknowledge:
     """An operator has seen what is shown as trouble: forget it, on all servers."""
+
+
+@attrs.frozen
+class ClusterSuspend:
+    """Leave everything as it is until it is resumed: no failover, no monitoring, no recovery."""
+
+
+@attrs.frozen
+class ClusterResume:
+    """End a suspension; what happened meanwhile is decided on now."""
+
+
+@attrs.frozen
+class ServerDrain:
+    """Take *server* out of service, or back into it: its groups move away, and none comes."""
+
+    server: str
+    on: bool
+
+
+@attrs.frozen
+class GroupRestart:
+    """Deactivate and activate all resources of *group* where it is."""
+
+    group: str
+
+
+@attrs.frozen
+class ResourceStart:
+    """Activate one resource of an active group; *force*: and those that it needs."""
+
+    group: str
+    resource: str
+    force: bool = False
+
+
+@attrs.frozen
+class ResourceStop:
+    """Deactivate one resource of an active group; *force*: and those that need it.
+
+    It stays down until it is started, or its group moves or is started anew.
+    """
+
+    group: str
+    resource: str
+    force: bool = False
+
+
+@attrs.frozen
+class ResourceRestart:
+    """Deactivate and activate one resource, and those that need it."""
+
+    group: str
+    resource: str
 
 
 Op = (
@@ -112,6 +174,13 @@ Op = (
     | ClusterStop
     | ClusterStart
     | Acknowledge
+    | ClusterSuspend
+    | ClusterResume
+    | ServerDrain
+    | GroupRestart
+    | ResourceStart
+    | ResourceStop
+    | ResourceRestart
 )
 
 

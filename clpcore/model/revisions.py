@@ -7,9 +7,14 @@ Like letters they may be lost; whoever asked asks again, or gives up.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
-SHORT = 12  # characters of a digest that tell revisions of one number apart
+from clpcore.model.reasons import Because
+
+MOST_BYTES: Final = 4 * 1024 * 1024  # of a bundle
+SHORT: Final = 12  # characters of a digest that tell revisions of one number apart
 
 
 @attrs.frozen(order=True)
@@ -70,12 +75,10 @@ class Prepare:
 
 @attrs.frozen(kw_only=True)
 class Prepared:
-    """Answer to a Prepare; *refusal* says why not in one sentence, *findings* what was found."""
+    """Answer to a Prepare; *because* says why not, *findings* what was found."""
 
     apply: str
-    ok: bool
-    refusal: str = ""
-    remedy: str = ""
+    because: Because | None = None
     findings: tuple[Finding, ...] = ()
 
 

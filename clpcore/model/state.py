@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from clpcore.model.actions import Action
+from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Version, Wanted
@@ -35,10 +36,14 @@ class Goal(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class LocalResource:
-    """A resource on this server. *failure* tells why it failed, *stuck* that a stop failed."""
+    """A resource on this server. *failure* tells why it failed, *stuck* that a stop failed.
+
+    *hook*: of what it is doing, this script runs now, and not the driver.
+    """
 
     presence: Presence = Presence.UNKNOWN
     doing: Doing | None = None
+    hook: HookPoint | None = None
     action: int = 0
     tries: int = 0  # failed activations in a row
     stops: int = 0  # failed deactivations in a row
@@ -51,12 +56,13 @@ class LocalResource:
 class Underway:
     """A call that was not answered yet: of resource *name*, or without a group of a monitor.
 
-    *until*: when its outcome counts as lost.
+    *until*: when its outcome counts as lost. *paused*: how many ms of it this server did not run.
     """
 
     group: str
     name: str
     until: int
+    paused: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +85,7 @@ class LocalGroup:
         epoch: under which this server holds it; 0: it does not.
         confirmed: the hold was acknowledged since the agent's start; only then is more activated.
         bounce: resources that must be down once before they may come up again (a reactivation).
+        parked: resources that an operator stopped one by one: they stay down.
         heir: who takes it when it is down.
         stay_stopped: the release writes that the operator wants it stopped.
         blocked: the release writes that both sides were active with equal epochs.
@@ -86,6 +93,7 @@ class LocalGroup:
         avoid: whom the release asks to avoid.
         halted: why it is left as it is, half up: the final action was "none".
         note: what it waits for; shown.
+        stop_wait_since: since when its stop may have to wait for that of other groups.
 
     """
 
@@ -94,6 +102,7 @@ class LocalGroup:
     epoch: int = 0
     confirmed: bool = False
     bounce: tuple[str, ...] = ()
+    parked: tuple[str, ...] = ()
     heir: str = ""
     stay_stopped: bool = False
     blocked: bool = False
@@ -101,17 +110,22 @@ class LocalGroup:
     avoid: tuple[str, ...] = ()
     halted: Because | None = None
     note: Because | None = None
+    stop_wait_since: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class LocalMonitor:
-    """A monitor on this server; *state* is what operators see."""
+    """A monitor on this server; *state* is what operators see.
+
+    *hook*: what is in flight is this script and no look; a rung of the ladder waits for it.
+    """
 
     state: Shown = Shown.OFFLINE
     detail: str = ""
     errors: int = 0
     next_at: int | None = None
     action: int = 0
+    hook: HookPoint | None = None
     again: bool = False  # look again at once when the look in flight is over
     dummy: bool = False
     normal_since: int | None = None
@@ -187,6 +201,7 @@ class Operation:
         epoch: of the group's record when it began.
         waits: whose word is awaited, with the incarnation that was asked.
         sent_at: when it was last asked for.
+        failed: why the group could not be activated on the target.
 
     """
 
@@ -197,6 +212,7 @@ class Operation:
     epoch: int = 0
     waits: Mapping[str, Incarnation | None] = attrs.field(factory=dict)
     sent_at: int = 0
+    failed: Because | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -236,6 +252,7 @@ class ClusterState:
     report: int = 0
     failback: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)  # who came online since
     cold: Mapping[str, Wanted] = attrs.field(factory=dict)  # what a cold start makes of a group
+    waiting: Mapping[str, int] = attrs.field(factory=dict)  # to start after others, since when
     due: Mapping[str, int] = attrs.field(factory=dict)  # when to look at a group; "": at servers
     wake_at: int | None = None
     verification: bool = False

@@ -98,6 +98,20 @@ class Automatic(enum.Enum):
     MANUAL = "manual"
 
 
+class Exclusion(enum.Enum):
+    """How far an exclusion rule keeps its groups apart."""
+
+    NORMAL = "normal"  # as long as there is another server
+    ABSOLUTE = "absolute"  # always
+
+
+class FailoverPolicy(enum.Enum):
+    """What decides where a group goes."""
+
+    ORDER = "order"  # the order of its servers
+    DYNAMIC = "dynamic"  # how the servers are, then their order
+
+
 class Platform(enum.Enum):
     """Where the cluster runs; the check refuses drivers that make no sense there."""
 

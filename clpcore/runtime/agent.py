@@ -17,14 +17,25 @@ import attrs
 from clpcore import messages
 from clpcore.model.actions import Answer
 from clpcore.model.config import ClusterConfig
+from clpcore.model.reasons import Because
 from clpcore.model.requests import Op
-from clpcore.runtime import attempts, clock
+from clpcore.model.revisions import Dispatch
+from clpcore.model.states import Phase
+from clpcore.runtime import attempts, briefs, clock
+from clpcore.runtime.companions import Companions
 from clpcore.runtime.deeds import End
 from clpcore.runtime.member import Member, Setup
+from clpcore.runtime.metrics.shown import MetricsSocket
+from clpcore.runtime.metrics.text import Facts
+from clpcore.runtime.operators import telling
 from clpcore.runtime.operators.control import Control, Document, refusal
 from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.operators.verbs import Verbs
 from clpcore.runtime.operators.watching import MakeStatus, Status
+from clpcore.runtime.revisions import requests
+from clpcore.runtime.revisions.around import Here
+from clpcore.runtime.revisions.steward import Steward
+from clpcore.runtime.store.database import Line
 from clpcore.runtime.store.ledger import Ledger
 from clpcore.runtime.store.writer import Store
 from clpcore.runtime.troubles import Troubles
@@ -34,6 +45,8 @@ logger = logging.getLogger(__name__)
 _LEAVE_EXTRA: Final = 10_000  # ms beyond what the slowest group may take to stop
 _MORE_TIME: Final = 10  # seconds between two words to the service manager while we leave
 _STORE_PATIENCE: Final = 60_000  # ms that a leave waits for a store that cannot be written
+_LEFT_YET: Final = 0.2  # seconds between two looks whether this server has left
+_LATELY, _BEATS = 1_000, 3  # ms, heartbeats: who was heard within the longer of both is there
 _SAME_WORD: Final = 1_000  # ms in which a second signal is the first one: timeout(1) sends two
 
 
@@ -72,11 +85,31 @@ class Agent:
         self._store_fails_since: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._desk = Desk()
-        self._verbs = Verbs(self, self._desk, root.store, setup.where.server)
+        asked = {
+            **requests.verbs(lambda: self._steward, self._desk),
+            **telling.verbs(self._say, self._desk),
+        }
+        self._verbs = Verbs(self, self._desk, root.store, setup.where.server, asked)
         self._control = Control(root.control, self._verbs.serve)
         self._store = Store(root.store, root.boot, self)
-        self._ledger = Ledger(self._store, root.boot, self._verbs.followers.tell)
+        self._ledger = Ledger(self._store, root.boot, self._written)
         self._troubles = Troubles(self._ledger.say)
+        self._metrics = MetricsSocket(root.metrics, self._desk, self._metrics_facts)
+        self._companions = Companions(self._troubles)
+        self._steward = self._make_steward()
+
+    def _make_steward(self) -> Steward:
+        me, config = self._setup.where.server, self._setup.config
+        others = tuple(name for name in config.server_names if name != me)
+        root = self._setup.where.root
+        here = Here(
+            root=root,
+            server=me,
+            others=others,
+            lately=max(_LATELY, _BEATS * config.heartbeat_interval),
+            troubles=self._troubles,
+        )
+        return Steward(here, self, self._setup.committed)
 
     async def run(self) -> End:
         """Run until it has left, failed, or must start again.
@@ -90,6 +123,10 @@ class Agent:
             loop.add_signal_handler(number, self._leave)
         opening = attempts.open_at_last("The control socket", self._control.open, self._troubles)
         self._begin(opening)
+        shown = attempts.open_at_last("The metrics socket", self._metrics.open, self._troubles)
+        self._begin(shown)
+        for companion in briefs.companions(self._setup.config, self._setup.where):
+            self._companions.start(companion)
         starting = asyncio.create_task(self._start())
         starting.add_done_callback(self._started)
         try:
@@ -118,6 +155,7 @@ class Agent:
             begun,
             self._ledger,
             self._troubles,
+            self._steward,
             changed=self._verbs.watchers.changed,
             end=self._end,
         )
@@ -125,6 +163,7 @@ class Agent:
         self._troubles.tell(messages.because("pm1", server=where.server, boot=boot, start=start))
         self._member = member
         member.start()
+        self._steward.start(self._setup.edited)
         self._setup.notify.ready()
         self._begin(self._feed_watchdog())
 
@@ -134,9 +173,12 @@ class Agent:
             closing.callback(self._setup.notify.close)
             closing.callback(self._desk.close)
             closing.push_async_callback(self._store.close)
+            closing.callback(self._companions.close)
             closing.push_async_callback(self._setup.drivers.close)
             closing.callback(self._verbs.watchers.close)
             closing.callback(self._control.close)
+            closing.callback(self._metrics.close)
+            closing.callback(self._steward.close)
             if self._member is not None:
                 closing.push_async_callback(self._member.close)
             for task in self._tasks:
@@ -235,10 +277,12 @@ class Agent:
         if self._member is None:
             raise RuntimeError("no state before the start")
         make, own = self._member.present(), self._trouble_documents()
+        revisions = dict(self._steward.names)
 
         def whole() -> Status:
             status = make()
-            return {**status, "troubles": [*status["troubles"], *own]}
+            troubles = [*status["troubles"], *own]
+            return {**status, "troubles": troubles, "revisions": revisions}
 
         return whole
 
@@ -248,9 +292,53 @@ class Agent:
             raise RuntimeError("no state before the start")
         return await self._member.ask(op, by, wait)
 
+    # -- what the life of revisions needs
+
+    @property
+    def connected(self) -> frozenset[str]:
+        """Give the servers with a session."""
+        return self._member.connected if self._member else frozenset()
+
+    def send(self, to: str, word: Dispatch) -> None:
+        """Send to a server of the configuration."""
+        if self._member is not None:
+            self._member.send(to, word)
+
+    def status(self) -> Status:
+        """Give the status document of this moment."""
+        return self.present()()
+
+    def again(self) -> None:
+        """Start again in place, unless this server is just leaving."""
+        if self._leaving_since is not None or self._member is None:
+            return
+        if self._member.phase in {Phase.LEAVING, Phase.DYING}:
+            asyncio.get_running_loop().call_later(_LEFT_YET, self.again)
+        else:
+            self._end(End.AGAIN)
+
     async def settled(self) -> None:
         """Wait until every line of the journal written so far can be read."""
         await self._ledger.settled()
+
+    def _say(self, because: Because) -> None:
+        """Write a sentence of an operator down."""
+        self._ledger.say(because)
+
+    def _written(self, lines: tuple[Line, ...]) -> None:
+        """Tell those who follow the journal of new lines, and count them."""
+        self._verbs.followers.tell(lines)
+        self._setup.tally.lines(lines)
+
+    def _metrics_facts(self) -> Facts:
+        member = self._member
+        return Facts(
+            config=self._setup.config,
+            server=self._setup.where.server,
+            status=self.present() if member else None,
+            agent=self._agent_document(),
+            tally=self._setup.tally.taken(),
+        )
 
     def _trouble_documents(self) -> list[Status]:
         return [messages.plain(reason) for reason in self._troubles.now.values()]

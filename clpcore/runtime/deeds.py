@@ -88,7 +88,7 @@ class Deeds:
     def perform(self, action: act.Action) -> None:
         """Begin one action."""
         match action:
-            case act.Probe() | act.Activate() | act.Deactivate() | act.Observe():
+            case act.Probe() | act.Activate() | act.Deactivate() | act.Observe() | act.Hook():
                 self._start(self._drive(action))
             case act.Send(to=to, letter=letter):
                 self._by.post.send(to, letter)

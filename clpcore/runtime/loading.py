@@ -7,7 +7,6 @@ once more without it.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import pickle
@@ -23,6 +22,7 @@ import attrs
 
 from clpcore.api import Kind
 from clpcore.model.config import ClusterConfig
+from clpcore.model.revisions import Revision
 from clpcore.runtime.places import Root
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,20 @@ class LoadingError(Exception):
 
 @attrs.frozen(kw_only=True)
 class Loaded:
-    """What was read. *report* is what ``clp config check`` prints."""
+    """What was read. *report* is what ``clp config check`` prints.
+
+    *revision* is the committed one, or with *first* the staged one that is to be. *edited* says how
+    the working copy differs from it.
+    """
 
     config: ClusterConfig | None
     report: str
     owners: Mapping[tuple[Kind, str], str]  # plugin by kind and type
     plugins: Mapping[str, Any]
     facts: Mapping[str, Any]
+    revision: Revision | None = None
+    first: bool = False
+    edited: str = ""
 
 
 @attrs.frozen
@@ -186,10 +193,18 @@ def _say(words: int, word: _Word) -> None:
 
 def _load(root: Root, deadly: Mapping[str, str], begins: Callable[[str], None]) -> Loaded:
     from clpcore import config, host  # noqa: PLC0415 - only this process needs it
+    from clpcore.runtime.revisions import beginning  # noqa: PLC0415 - the same
 
     registry = host.load(deadly=deadly, begins=begins)
     begins("")
-    loaded = config.load(root.conf, registry.specs, registry.refused)
+    try:
+        begun = beginning.begin(root)
+        folder = begun.conf if begun else root.conf
+        loaded = config.load(folder, registry.specs, registry.refused)
+        if begun is None and loaded.config is not None:
+            begun = beginning.first(root)
+    except beginning.Unusable as error:
+        return Loaded(config=None, report=str(error), owners={}, plugins={}, facts={})
     drivers = [
         {
             "kind": spec.kind.value,
@@ -205,13 +220,18 @@ def _load(root: Root, deadly: Mapping[str, str], begins: Callable[[str], None]) 
         report=config.render(loaded.problems, loaded.config),
         owners={key: owner.plugin for key, owner in registry.owners.items()},
         plugins={"drivers": drivers, "refused": refused},
-        facts=_facts(root.conf),
+        facts=_facts(root, folder, begun.revision if begun else None),
+        revision=begun.revision if begun else None,
+        first=begun is not None and begun.first,
+        edited=begun.edited if begun else "",
     )
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """Give what identifies the files: their names, and a digest of names and contents."""
-    digest, names = hashlib.sha256(), sorted(path.name for path in folder.glob("*.toml"))
-    for name in names:
-        digest.update(name.encode() + b"\0" + (folder / name).read_bytes() + b"\0")
-    return {"folder": str(folder), "files": names, "sha256": digest.hexdigest()}
+def _facts(root: Root, folder: Path, revision: Revision | None) -> dict[str, Any]:
+    """Give what identifies the configuration that is used, and where the working copy is."""
+    return {
+        "folder": str(root.conf),
+        "files": sorted(path.name for path in folder.glob("*.toml")),
+        "revision": revision.number if revision else 0,
+        "sha256": revision.digest if revision else "",
+    }

@@ -6,28 +6,32 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
 from clpcore import api, messages
 from clpcore.model.actions import Answer
 from clpcore.model.config import ClusterConfig
-from clpcore.model.inputs import Asked, Input, Leave, ProcessEnded
+from clpcore.model.inputs import Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
 from clpcore.model.peer import Beat
 from clpcore.model.requests import Op, Request
+from clpcore.model.revisions import Dispatch
 from clpcore.model.state import ClusterState, Decision
+from clpcore.model.states import Phase
 from clpcore.runtime import clock
 from clpcore.runtime.deeds import Deeds, Drivers, End, Helpers
 from clpcore.runtime.driving.kept import Watch
 from clpcore.runtime.links.network import Network
 from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials
+from clpcore.runtime.metrics.tally import Tally
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.operators.watching import MakeStatus
 from clpcore.runtime.places import Whereabouts
 from clpcore.runtime.power import Power
 from clpcore.runtime.pulse import Pulse
+from clpcore.runtime.revisions.archive import Filed
 from clpcore.runtime.store.gate import Gate
 from clpcore.runtime.store.ledger import Begun, Ledger
 from clpcore.runtime.troubles import Troubles
@@ -48,11 +52,26 @@ class Setup:
 
     where: Whereabouts
     config: ClusterConfig
+    committed: Filed  # what *config* is
+    edited: str  # how the working copy differs from it, empty: not at all
     ring: keys.KeyRing
     core: Core
     drivers: Drivers
     power: Power
     notify: Notify
+    tally: Tally = attrs.field(factory=Tally)
+
+
+class Courier(Protocol):
+    """Who hears what agents say to each other about the configuration."""
+
+    def heard(self, sender: str, name: str) -> None:
+        """Hear which revision *sender* has committed."""
+        ...
+
+    def take(self, sender: str, word: Dispatch) -> None:
+        """Take what *sender* says."""
+        ...
 
 
 class Member:
@@ -64,6 +83,7 @@ class Member:
         begun: Begun,
         ledger: Ledger,
         troubles: Troubles,
+        courier: Courier,
         *,
         changed: Callable[[], None],
         end: Callable[[End], None],
@@ -73,6 +93,7 @@ class Member:
         self._config = setup.config
         self._ledger = ledger
         self._troubles = troubles
+        self._courier = courier
         self._changed = changed
         self.incarnation = begun.life.incarnation
         self._me = Identity(setup.where.server, self.incarnation)
@@ -92,7 +113,9 @@ class Member:
         credentials = Credentials(me=self._me, ring=self._setup.ring, cluster=self._config.name)
         others = [name for name in self._config.server_names if name != self._me.server]
         newest = Newest.opened(self._setup.where.root.newest, others)
-        network = Network(self._config, credentials, self._troubles, newest, self.feed)
+        network = Network(
+            self._config, credentials, self._troubles, newest, self._hear, self._courier.take
+        )
         network.remember(begun.run.boots)
         return network
 
@@ -131,6 +154,25 @@ class Member:
     def feed(self, taken: Input) -> None:
         """Let the core take an input."""
         self._turns.feed(taken)
+
+    def _hear(self, taken: HeardBeat | GotLetter) -> None:
+        if isinstance(taken, HeardBeat):
+            self._courier.heard(taken.sender, taken.beat.revision)
+        self.feed(taken)
+
+    @property
+    def connected(self) -> frozenset[str]:
+        """Give the servers with a session."""
+        return self._network.connected
+
+    @property
+    def phase(self) -> Phase:
+        """Give how far this server is in its life in the cluster."""
+        return self._turns.state.phase
+
+    def send(self, to: str, word: Dispatch) -> None:
+        """Say something that is not the core's."""
+        self._network.send(to, word)
 
     def leave(self) -> None:
         """Begin to leave cleanly."""
@@ -186,6 +228,8 @@ class Member:
     def decided(self, taken: Input, old: ClusterState, decision: Decision) -> None:
         """Make it durable, then do it."""
         durable = self._ledger.write(taken, old, decision)
+        if durable is not None:
+            self._setup.tally.time_commit(durable)
         self._gate.put(decision, durable)
         if decision.state is not old:
             self._changed()
@@ -230,7 +274,8 @@ class Member:
 
     def _make_beat(self) -> Beat:
         """Give what is durable of us, and whom we hear now: that is seen, not decided."""
-        beat = self._setup.core.beat(self._config, self._durable)
+        known = self._setup.core.beat(self._config, self._durable)
+        beat = attrs.evolve(known, revision=self._setup.committed.revision.name)
         if self._turns.state is self._durable:
             return beat
         newest = self._setup.core.beat(self._config, self._turns.state)

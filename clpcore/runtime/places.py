@@ -18,13 +18,23 @@ class Root:
 
     @property
     def conf(self) -> Path:
-        """Give the folder of the configuration files."""
+        """Give the folder of the configuration files: the operator's working copy."""
         return self.path / "etc/clpcore/conf.d"
 
     @property
     def scripts(self) -> Path:
-        """Give the folder of the scripts of the revision."""
+        """Give the folder of the scripts: the operator's working copy."""
         return self.path / "etc/clpcore/scripts"
+
+    @property
+    def revisions(self) -> Path:
+        """Give the folder of the kept revisions."""
+        return self.path / "var/lib/clpcore/revisions"
+
+    @property
+    def committed(self) -> Path:
+        """Give the folder of the committed revision: its conf.d and its scripts."""
+        return self.revisions / "current"
 
     @property
     def key(self) -> Path:
@@ -60,6 +70,16 @@ class Root:
     def control(self) -> Path:
         """Give the socket for operators."""
         return self.run / "control"
+
+    @property
+    def metrics(self) -> Path:
+        """Give the socket of the figures."""
+        return self.run / "metrics"
+
+    @property
+    def alerts(self) -> Path:
+        """Give the folder of how far each alert has come."""
+        return self.path / "var/lib/clpcore/alerts"
 
     @property
     def lock(self) -> Path:

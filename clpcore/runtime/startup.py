@@ -16,9 +16,12 @@ from clpcore.runtime.agent import Agent, Documents
 from clpcore.runtime.deeds import End
 from clpcore.runtime.loading import Loaded, Loading, LoadingError
 from clpcore.runtime.member import Setup
+from clpcore.runtime.metrics.tally import Tally
+from clpcore.runtime.metrics.timed import Timed
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.operators import accounts
-from clpcore.runtime.places import Whereabouts
+from clpcore.runtime.places import Root, Whereabouts
+from clpcore.runtime.revisions.archive import Archive, BrokenArchive, Filed
 from clpcore.runtime.store.database import NewerStoreError
 from clpcore.runtime.workers.calls import Workers
 from clpcore.runtime.workers.template import Template
@@ -48,22 +51,44 @@ def run(where: Whereabouts, template: Template, loading: Loading, notify: Notify
 def _run(where: Whereabouts, template: Template, loading: Loading, notify: Notify) -> End:
     loaded = _loaded(loading)
     config = _usable(loaded, where.server)
+    tally = Tally()
+    ring = read_key(where.root.key)
+    lock = take_lock(where.root.lock)
     setup = Setup(
         where=where,
         config=config,
-        ring=read_key(where.root.key),
+        committed=_committed(loaded, where.root),
+        edited=loaded.edited,
+        ring=ring,
         core=decide,
-        drivers=Workers(template, where.root.path, lambda *key: loaded.owners.get(key)),
+        drivers=Timed(
+            Workers(template, where.root.path, lambda *key: loaded.owners.get(key)), tally
+        ),
         power=power.choose(where),
         notify=notify,
+        tally=tally,
     )
-    lock = take_lock(where.root.lock)
     shield = priority.shield()
     priority.settle_garbage()
     try:
         return asyncio.run(_live(setup, Documents(loaded.plugins, loaded.facts, shield)))
     finally:
         os.close(lock)
+
+
+def _committed(loaded: Loaded, root: Root) -> Filed:
+    """Give the committed revision; on the first start of all, commit it."""
+    archive = Archive(root.revisions)
+    try:
+        if loaded.first and loaded.revision is not None and archive.current() is None:
+            archive.commit(loaded.revision)
+            archive.follow(loaded.revision)
+        kept = archive.current()
+    except (BrokenArchive, OSError) as error:
+        raise CannotStart(f"the revision cannot be kept: {error}") from error
+    if kept is None or kept.revision != loaded.revision:
+        raise CannotStart("another configuration was committed meanwhile: start the agent again")
+    return kept
 
 
 async def _live(setup: Setup, documents: Documents) -> End:

@@ -52,9 +52,13 @@ def _missing(cluster: Cluster) -> str:
             return f"{name} is {state.phase.value}"
         if state.claims or state.operations:
             return f"{name} is busy: {state.claims} {state.operations}"
-    first, *rest = (state.kept.troubles for state in _states(cluster).values())
-    if any(troubles != first for troubles in rest):
-        return f"not all servers know the same troubles: {(first, *rest)}"
+    first, *rest = (
+        (state.kept.troubles, state.kept.maintenance) for state in _states(cluster).values()
+    )
+    if any(known != first for known in rest):
+        return f"not all servers know the same: {(first, *rest)}"
+    if any(word.on for word in first[1].values()):
+        return f"operators work on it: {first[1]}"
     for group in cluster.config.groups:
         record = _newest(cluster, group.name)
         homes = [name for name in cluster.machines if _online(cluster, name, group.name)]
@@ -93,6 +97,7 @@ def _help(cluster: Cluster) -> None:
     for name in cluster.machines:
         cluster.boot(name)
         cluster.start_agent(name)
+    _end_the_work(cluster)
     for name, state in _states(cluster).items():
         if state.phase is Phase.OFFLINE:
             cluster.ask(name, ops.ServerStart(name))
@@ -106,3 +111,14 @@ def _help(cluster: Cluster) -> None:
                 cluster.ask(name, ops.GroupStart(group))
             elif local.note is not None and local.note.key == "rc568":
                 cluster.ask(name, ops.ClusterStart())
+            elif local.parked and not state.operations:
+                cluster.ask(name, ops.GroupRestart(group))
+
+
+def _end_the_work(cluster: Cluster) -> None:
+    """Resume, and take every server back into service."""
+    for name, state in _states(cluster).items():
+        for about, word in state.kept.maintenance.items():
+            if word.on and not state.operations:
+                done = ops.ServerDrain(about, on=False) if about else ops.ClusterResume()
+                cluster.ask(name, done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.model.actions import Activate, Deactivate, Driven, Observe, Probe
+from clpcore.model.actions import Activate, Deactivate, Driven, Hook, Observe, Probe
 from clpcore.model.inputs import Observation, Outcome
 from clpcore.model.states import Health, Presence, Role, Verdict
 from clpcore.simulate.machine import Machine
@@ -30,7 +30,7 @@ class Drivers:
     """The drivers of every server. *times*: milliseconds that a call takes, by verb."""
 
     times: dict[str, int] = attrs.field(
-        factory=lambda: {"probe": 5, "activate": 100, "deactivate": 50, "observe": 5}
+        factory=lambda: {"probe": 5, "activate": 100, "deactivate": 50, "observe": 5, "hook": 20}
     )
     rules: list[Rule] = attrs.field(factory=list)
 
@@ -46,7 +46,7 @@ class Drivers:
     def begin(self, server: str, action: Driven) -> tuple[Rule | None, int]:
         """Give the rule for a call that begins now, and how many milliseconds it takes."""
         verb = type(action).__name__.lower()
-        name = action.call.monitor if isinstance(action, Observe) else action.call.resource
+        name = action.call.monitor or action.call.resource
         rule = self._rule(name, server, verb)
         return rule, action.timeout if rule and rule.how == STALL else self.times[verb]
 
@@ -62,8 +62,7 @@ class Drivers:
 
 def end(machine: Machine, action: Driven, rule: Rule | None) -> Outcome:
     """End a call under its rule: change what is true, give what the driver says of it."""
-    key = (action.call.group, action.call.resource)
-    truth = machine.truth[key]
+    truth = machine.truth.get((action.call.group, action.call.resource), Presence.ACTIVE)
     if rule is None or rule.how in ("works", LOSE):
         return _well(machine, action, rule)
     if rule.how == STALL:
@@ -89,8 +88,10 @@ def _well(machine: Machine, action: Driven, rule: Rule | None) -> Outcome:
         case Deactivate():
             machine.now_is(key, Presence.INACTIVE)
             return fine
+        case Hook():
+            return fine
         case Observe():
-            look = _look(action, machine.truth[key])
+            look = _look(action, machine.truth.get(key, Presence.ACTIVE))
             seen = Observation(Health.NORMAL, rule.text) if rule else look
             return attrs.evolve(fine, observation=seen)
 

@@ -7,8 +7,17 @@ from typing import Any, TypeVar
 
 import attrs
 
-from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
-from clpcore.model.states import Platform, Timing
+from clpcore.model.config import (
+    ClusterConfig,
+    Group,
+    Heartbeat,
+    Monitor,
+    Resource,
+    Server,
+)
+from clpcore.model.hooks import HookPoint
+from clpcore.model.relations import ExclusionRule, ServerGroup
+from clpcore.model.states import Exclusion, Platform, Timing
 
 N = TypeVar("N", ClusterConfig, Group, Resource, Monitor)
 
@@ -62,6 +71,26 @@ def _monitors(n: int) -> tuple[Monitor, Monitor]:
     return process, port
 
 
+def ruled(config: ClusterConfig, name: str, rule: str, groups: str) -> ClusterConfig:
+    """Give *config* with one exclusion rule more; *groups* with commas between."""
+    made = ExclusionRule(name=name, rule=Exclusion(rule), groups=tuple(groups.split(",")))
+    return attrs.evolve(config, exclusions=(*config.exclusions, made))
+
+
+def zoned(config: ClusterConfig, name: str, servers: str) -> ClusterConfig:
+    """Give *config* with one server group more; *servers* with commas between."""
+    made = ServerGroup(name=name, servers=tuple(servers.split(",")))
+    return attrs.evolve(config, server_groups=(*config.server_groups, made))
+
+
+def watched(config: ClusterConfig, name: str, recovery_target: str) -> ClusterConfig:
+    """Give *config* with a monitor of the servers themselves."""
+    made = Monitor(
+        name=name, type="ipw", recovery_target=recovery_target, interval=10_000, critical=True
+    )
+    return attrs.evolve(config, monitors=(*config.monitors, made))
+
+
 def altered(config: ClusterConfig, path: str, text: str) -> ClusterConfig:
     """Give *config* with one value changed.
 
@@ -101,7 +130,8 @@ def _in(each: N, name: str, key: str, text: str) -> N:
 
 
 def _with(each: N, key: str, text: str) -> N:
-    changes: dict[str, Any] = {key: _read(getattr(each, key), text)}
+    hooks = tuple(map(HookPoint, text.split(","))) if key == "hooks" else None
+    changes: dict[str, Any] = {key: hooks or _read(getattr(each, key), text)}
     return attrs.evolve(each, **changes)
 
 

@@ -17,7 +17,7 @@ from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.peer import Propose, Records
 from clpcore.model.state import ClusterState, Decision
-from clpcore.model.states import Presence, Verdict
+from clpcore.model.states import Exclusion, Presence, Verdict
 from clpcore.simulate.machine import Machine, is_operation
 
 if TYPE_CHECKING:
@@ -93,6 +93,14 @@ def never_two(cluster: Cluster, moment: Moment) -> None:
         others = [m.name for m in cluster.machines.values() if m.serves(group)]
         if set(others) - {moment.machine.name}:
             _fail(cluster, moment, f"{group} is activated while it runs on {others}")
+
+
+def keeps_apart(cluster: Cluster, moment: Moment) -> None:
+    """No group is activated beside one that an absolute rule keeps apart from it."""
+    for action in _activations(moment):
+        for rule, other in cluster.config.apart_from.get(action.call.group, ()):
+            if rule.rule is Exclusion.ABSOLUTE and moment.machine.serves(other):
+                _fail(cluster, moment, f"{action.call.group} is activated beside {other}")
 
 
 def epochs_rise(cluster: Cluster, moment: Moment) -> None:
@@ -222,7 +230,8 @@ def _note_stop(cluster: Cluster, moment: Moment, taken: given.Done) -> None:
         return
     resource = ended.group, ended.name
     key, unstopped = (*resource, moment.machine.name), cluster.history.unstopped
-    doing = moment.before.resources[resource].doing
+    local = moment.before.resources[resource]
+    doing = local.doing if local.hook is None else None  # of a script's end nothing follows
     verdict = taken.outcome.verdict
     if doing is not None and doing.value == "deactivate" and verdict is not Verdict.OK:
         unstopped[key] = moment.before.incarnation.boot.counter
@@ -270,6 +279,7 @@ def wakes_later(cluster: Cluster, moment: Moment) -> None:
 
 RULES = (
     never_two,
+    keeps_apart,
     epochs_rise,
     journals_never_regress,
     activates_what_it_owns,

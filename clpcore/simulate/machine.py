@@ -11,7 +11,6 @@ from clpcore.model.actions import (
     Deactivate,
     Driven,
     Left,
-    Observe,
     Probe,
     RaiseBoot,
     Send,
@@ -55,7 +54,7 @@ class Agent:
 
 
 def _subject(action: Driven) -> tuple[str, str, str]:
-    look = action.call.monitor if isinstance(action, Observe) else ""
+    look = action.call.monitor
     return action.call.group, action.call.resource, look
 
 

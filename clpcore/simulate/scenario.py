@@ -19,7 +19,7 @@ from clpcore.model.reasons import Because
 from clpcore.simulate import aftermath
 from clpcore.simulate.cluster import Cluster
 from clpcore.simulate.drivers import Rule
-from clpcore.simulate.example import altered, example
+from clpcore.simulate.example import altered, example, ruled, watched, zoned
 from clpcore.simulate.words import spoken
 
 _UNITS = {"ms": 1, "s": 1_000, "min": 60_000}
@@ -77,9 +77,21 @@ class Scenario:
         """``cluster 3 2``: three servers, two groups."""
         self.config = example(int(servers), int(groups))
 
-    def do_set(self, path: str, value: str) -> None:
+    def do_set(self, path: str, *value: str) -> None:
         """``set unproven_takeover true``, ``set exec1.activation_retry 2``."""
-        self.config = altered(self.config, path, value)
+        self.config = altered(self.config, path, " ".join(value))
+
+    def do_rule(self, name: str, rule: str, groups: str) -> None:
+        """``rule apart absolute failover1,failover2``: an exclusion rule."""
+        self.config = ruled(self.config, name, rule, groups)
+
+    def do_zone(self, name: str, servers: str) -> None:
+        """``zone east node1,node2``: a server group."""
+        self.config = zoned(self.config, name, servers)
+
+    def do_watcher(self, name: str, *recovery_target: str) -> None:
+        """``watcher ipw1 local server``: a monitor of the server itself; or ``all groups``."""
+        self.config = watched(self.config, name, " ".join(recovery_target))
 
     def do_seed(self, number: str) -> None:
         """``seed 7``: the dice of the network."""

@@ -45,11 +45,29 @@ def schedule(seed: int, *, length: int = 25) -> Lines:
     lines = [f"cluster {servers} {groups}", *_SETTINGS, f"seed {seed}"]
     lines += [line.format(n=n) for n in range(1, groups + 1) for line in _PER_GROUP]
     lines += deal.configuration()
+    lines += _between_groups(seed, groups)
     lines += ["exclusive"] if kind != "open" else []
     lines += [f"boot {name}" for name in names if dice.random() < MOSTLY]
     for _ in range(dice.randint(5, length)):
         lines += [f"run {dice.choice((3, 40, 150, 400, 900, 2500))} ms", deal.fault()]
     return (*lines, "run 400 ms", "calm", "recovers")
+
+
+def _between_groups(seed: int, groups: int) -> list[str]:
+    """Deal what groups have to do with each other; from dice of its own, so that seeds stay."""
+    dice = random.Random(f"groups {seed}")  # noqa: S311 - dice, no secret
+    lines = []
+    if groups > 1 and dice.random() < SELDOM:
+        lines.append(f"rule apart {dice.choice(('normal', 'absolute'))} failover1,failover2")
+    if groups > 1 and dice.random() < SELDOM:
+        lines += ["set failover2.start_after failover1", "set failover2.start_wait 1500"]
+    if groups > 1 and dice.random() < SELDOM:
+        lines += ["set failover1.stop_after failover2", "set failover1.stop_wait 1500"]
+    if dice.random() < SELDOM:
+        lines.append("set failover1.failover_policy dynamic")
+        lines.append(f"watcher ipw1 {dice.choice(('all groups', 'failover1', 'local server'))}")
+        lines += ["set ipw1.interval 400", "set ipw1.timeout 300"]
+    return lines
 
 
 class _Dealer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clpcore.model import requests as ops
+from clpcore.model.states import FinalAction
 
 Options = dict[str, str]
 
@@ -29,7 +30,7 @@ def _split(words: list[str]) -> tuple[list[str], Options]:
     options: Options = {}
     todo = iter(words)
     for word in todo:
-        if word == "--alone":
+        if word in ("--alone", "--force"):
             options[word] = word
         elif word.startswith("--"):
             options[word] = next(todo, "")
@@ -50,9 +51,21 @@ _COMMANDS: dict[tuple[str, ...], Make] = {
         w[1], o.get("--server", s), w[0] == "on"
     ),
     ("cluster", "start"): lambda _w, _o, _: ops.ClusterStart(),
-    ("cluster", "stop"): lambda _w, _o, _: ops.ClusterStop(),
+    ("cluster", "stop"): lambda _w, o, _: ops.ClusterStop(_then(o)),
+    ("cluster", "suspend"): lambda _w, _o, _: ops.ClusterSuspend(),
+    ("cluster", "resume"): lambda _w, _o, _: ops.ClusterResume(),
+    ("server", "drain"): lambda w, _o, s: ops.ServerDrain((*w, s)[0], on=True),
+    ("server", "undrain"): lambda w, _o, s: ops.ServerDrain((*w, s)[0], on=False),
+    ("group", "restart"): lambda w, _o, _: ops.GroupRestart(w[0]),
+    ("resource", "start"): lambda w, o, _: ops.ResourceStart(o["--group"], w[0], "--force" in o),
+    ("resource", "stop"): lambda w, o, _: ops.ResourceStop(o["--group"], w[0], "--force" in o),
+    ("resource", "restart"): lambda w, o, _: ops.ResourceRestart(o["--group"], w[0]),
     ("cluster", "acknowledge"): lambda _w, _o, _: ops.Acknowledge(),
     ("cluster", "verification"): lambda w, _o, _: ops.Verification(w[0] == "on"),
     ("server", "start"): lambda w, o, s: ops.ServerStart((*w, s)[0], "--alone" in o),
-    ("server", "stop"): lambda w, _o, s: ops.ServerStop((*w, s)[0]),
+    ("server", "stop"): lambda w, o, s: ops.ServerStop((*w, s)[0], _then(o)),
 }
+
+
+def _then(options: Options) -> FinalAction:
+    return FinalAction(options.get("--then", FinalAction.STOP_SERVICE.value))

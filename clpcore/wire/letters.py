@@ -6,6 +6,7 @@ import types
 from typing import TypeVar, cast
 
 from clpcore.model.peer import Beat, Letter
+from clpcore.model.revisions import Dispatch
 from clpcore.wire import values
 from clpcore.wire.rejected import Reason, Rejected
 
@@ -22,14 +23,14 @@ def decode_beat(payload: bytes) -> Beat:
     return cast("Beat", _decode(payload, Beat))
 
 
-def encode_letter(letter: Letter) -> bytes:
+def encode_letter(letter: Letter | Dispatch) -> bytes:
     """Give the payload of a session's record."""
-    return values.to_json(letter, Letter).encode()
+    return values.to_json(letter, Letter | Dispatch).encode()
 
 
-def decode_letter(payload: bytes) -> Letter:
+def decode_letter(payload: bytes) -> Letter | Dispatch:
     """Read the payload of a session's record, or raise Rejected."""
-    return cast("Letter", _decode(payload, Letter))
+    return cast("Letter | Dispatch", _decode(payload, Letter | Dispatch))
 
 
 def _decode(payload: bytes, kind: type[object] | types.UnionType) -> object:

@@ -27,7 +27,9 @@ from clpcore.config.wording import duration, listed
 from clpcore.ctl.ends import MEANING
 from clpcore.ctl.main import COMMANDS
 from clpcore.messages.catalogue import entries
+from clpcore.model.alerts import TYPES, Alert
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.runtime.metrics.families import FAMILIES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "docs/reference"
@@ -45,6 +47,8 @@ _TABLES: Final = {
     "[group.NAME]": Group,
     "[group.NAME.resource.NAME]": Resource,
     "[monitor.NAME]": Monitor,
+    "[alert.NAME]": Alert,
+    **{f'[alert.NAME], type = "{name}"': cls for name, cls in TYPES.items()},
 }
 _HOMES: Final = {
     Kind.RESOURCE: "group.failover1.resource",
@@ -59,6 +63,7 @@ _FACTS: Final = {
 }
 _ALSO: Final = (
     "[Configuration](configuration.md) · [commands](commands.md) · [messages](messages.md) · "
+    "[metrics](metrics.md) · "
     "[benchmark](benchmark.md)"
 )
 _FILES: Final = (
@@ -69,6 +74,10 @@ _FILES: Final = (
 _EVERY: Final = (
     "Options of every command: `--json` prints JSON, one object a line; `--root DIR` uses the "
     "places under DIR. Exit codes:"
+)
+_FIGURES: Final = (
+    "What `$CLP_ROOT/run/clpcore/metrics` and the port of `[cluster] metrics` show: see "
+    "[how to use them](../howto/metrics.md). A histogram has the label `le`, too."
 )
 _NUMBERS: Final = (
     "Equal meaning, equal number as in the product; numbers from 500 and the module op are ours. "
@@ -89,6 +98,7 @@ def pages() -> dict[str, str]:
         "configuration.md": _configuration(),
         "commands.md": _commands(),
         "messages.md": _messages(),
+        "metrics.md": _metrics(),
         **{_page_of(spec): _driver(spec, registry, specs) for spec in specs},
     }
     return {"index.md": _index(specs), **made}
@@ -299,6 +309,14 @@ def _spelled(action: argparse.Action) -> str:
     value = action.metavar or choices or action.dest.upper()
     value = f"[{value}]" if action.nargs == "?" else str(value)
     return f"{name} {value}".strip()
+
+
+def _metrics() -> str:
+    rows = [
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.help)
+        for each in FAMILIES
+    ]
+    return _page("Metrics", [_FIGURES, _grid(("family", "kind", "labels", "what"), rows)])
 
 
 def _messages() -> str:

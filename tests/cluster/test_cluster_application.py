@@ -78,9 +78,11 @@ def test_a_strangers_probe_port_is_named_and_the_group_goes_elsewhere(
     cluster = make_cluster(declares=["two actives"])  # the stranger is one, for the auditor
     cluster.wait_ready()
     cluster.do("node1", "group", "stop", "failover1")
+    cluster.do("node1", "monitor", "suspend", "lbppw1")  # else it may see the stranger first
     began = time.monotonic_ns()
     with holding(cluster.lab.server("node1"), "tcp", PROBE):
         started = cluster.clp("node1", "group", "start", "failover1", "--to", "node1")
+        cluster.do("node1", "monitor", "resume", "lbppw1")
         cluster.wait_group("node2", by="node1")
         # A standby on which somebody listens is no destination.
         refuses = cluster.until(lambda: cluster.group("node2")["servers"]["node1"]["because"])

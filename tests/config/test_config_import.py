@@ -18,6 +18,7 @@ from clpcore import config, host
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import clpconf
 from clpcore.config.clpconf import Sort
+from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER
 
 Specs = dict[tuple[Kind, str], DriverSpec]
 
@@ -244,6 +245,7 @@ def _monitor(type_: str, inner: str) -> str:
 
 _TO_EXEC1 = "<relation><type>rsc</type><name>exec1</name></relation>"
 _TO_GROUP = "<relation><type>grp</type><name>failover1</name></relation>"
+_TO_ALL = "<relation><type>grp</type><name>All Groups</name></relation>"
 _TO_SERVER = "<relation><type>cls</type><name>LocalServer</name></relation>"
 
 
@@ -276,9 +278,27 @@ def test_a_default_of_the_product_that_is_not_ours_is_written(made: Import) -> N
     assert 'timing = "always"                       # the product\'s default' in result.text
 
 
-def test_a_monitor_of_a_group_gets_a_resource_to_tell_its_server_by(made: Import) -> None:
+@pytest.mark.parametrize(
+    ("relation", "recovers"),
+    [
+        (_TO_GROUP, "failover1"),
+        (_TO_SERVER, LOCAL_SERVER),
+        (_TO_ALL, ALL_GROUPS),
+    ],
+)
+def test_a_monitor_without_a_target_watches_its_server(
+    made: Import, relation: str, recovers: str
+) -> None:
     object_ = "<parameters><object>eth0</object></parameters>"
-    result = made(_with_monitor("miiw", _TO_GROUP + object_))
+    loaded = _good(made(_with_monitor("miiw", relation + object_)))
+    assert loaded.config
+    found = loaded.config.monitor_by_name["m1"]
+    assert (found.group, found.target, found.recovery_target) == ("", "", recovers)
+
+
+def test_one_that_looks_where_its_group_is_gets_a_resource_to_tell_by(made: Import) -> None:
+    inner = "<polling><timing>1</timing></polling><parameters><object>eth0</object></parameters>"
+    result = made(_with_monitor("miiw", _TO_GROUP + inner))
     loaded = _good(result)
     assert loaded.config
     found = loaded.config.monitor_by_name["m1"]
@@ -294,10 +314,9 @@ def test_a_script_that_looks(made: Import) -> None:
     assert found.settings == {"normal_return_values": [0, 3], "sync": False}
 
 
-def test_a_monitor_of_the_server_itself_is_not_loaded(made: Import) -> None:
-    object_ = "<parameters><object>eth0</object></parameters>"
-    result = made(_with_monitor("miiw", _TO_SERVER + object_))
-    assert "it watches the server itself" in result.told(Sort.NOT_LOADED)[0]
+def test_a_monitor_that_needs_a_resource_and_names_none_is_not_loaded(made: Import) -> None:
+    result = made(_with_monitor("pidw", _TO_SERVER))
+    assert "does not say which" in result.told(Sort.NOT_LOADED)[0]
     assert "m1" not in [monitor.name for monitor in _good(result).config.monitors]  # type: ignore[union-attr]
 
 
@@ -316,3 +335,25 @@ def test_the_heartbeat_timeout_is_in_milliseconds_there(made: Import) -> None:
     loaded = _good(made(_conf(_resources(_EXEC.format("")), servers=servers)))
     assert loaded.config
     assert loaded.config.heartbeat_timeout == 50_500
+
+
+def test_groups_that_wait_for_and_exclude_each_other(made: Import) -> None:
+    other = """<group name="other"><resource name="exec@exec2"/><exclusive>2</exclusive><depend>
+    <act><depend name="failover1"/><timeout>60</timeout><sameserver>1</sameserver></act>
+    <deact><depend name="nobody"/><cluster><use>0</use></cluster></deact></depend></group>
+    <group name="third"><exclusive>2</exclusive></group>
+    <group name="fourth"><exclusive>1</exclusive></group>"""
+    execs = _resources(_EXEC.format(""), "<exec name='exec2'/>")
+    result = made(_conf(other + execs))
+    loaded = _good(result)
+    assert loaded.config
+    group = loaded.config.group_by_name["other"]
+    assert (group.start_after, group.start_wait) == (("failover1",), 60_000)
+    assert group.start_after_same_server
+    assert (group.stop_after, group.stop_after_at_cluster_stop) == ((), False)
+    assert "There is no group nobody." in result.told(Sort.WRONG)[0]
+    rules = {rule.name: (rule.rule.value, rule.groups) for rule in loaded.config.exclusions}
+    assert rules == {
+        "normal": ("normal", ("other", "third", "fourth")),
+        "absolute": ("absolute", ("other", "third")),
+    }

@@ -43,14 +43,17 @@ def test_a_table_of_a_later_version_is_no_silent_promise(
         ("[sever.node3]", "sever: There is no table sever. Did you mean server?"),
         (
             "[other]",
-            "There is no table other. Known here: cluster, group, heartbeat, monitor, server.",
+            "There is no table other. Known here: alert, cluster, exclusion, group,",
         ),
         ("cluster = 3", "cluster is given twice"),
         (
             "failback = 'auto'",
             "failback stands above all tables. failback is a key of [group.NAME].",
         ),
-        ("[server.node1]\nqqq = 1", "has no key qqq. Known here: interconnect, priority, zone."),
+        (
+            "[server.node1]\nqqq = 1",
+            "has no key qqq. Known here: interconnect, metrics, priority, zone.",
+        ),
         ("[cluster]\nnmae = 'x'", "cluster.nmae: [cluster] has no key nmae. Did you mean name?"),
         (
             "[cluster]\ninterval = 3",

@@ -9,7 +9,7 @@ import pytest
 
 from clpcore import config
 from clpcore.api import DriverSpec, Kind, setting
-from clpcore.model.config import ClusterConfig
+from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER, ClusterConfig
 from clpcore.model.reasons import Severity
 from clpcore.model.states import Timing
 
@@ -86,6 +86,31 @@ def test_what_the_monitors_own_table_says_wins_on_every_server(good: Good) -> No
     )
 
 
+def test_a_monitor_without_a_target_watches_its_server(good: Good) -> None:
+    (monitor,) = good(_APP + "[monitor.w]\ntype = 'look'").monitors
+    assert (monitor.group, monitor.target, monitor.timing) == ("", "", Timing.ALWAYS)
+    assert monitor.recovery_target == LOCAL_SERVER
+    assert monitor.critical
+    assert not monitor.servers
+
+
+@pytest.mark.parametrize("target", ["g1", "app1", ALL_GROUPS, LOCAL_SERVER])
+def test_it_recovers_what_it_is_told(good: Good, target: str) -> None:
+    text = f"[monitor.w]\ntype = 'look'\nrecovery_target = '{target}'\ncritical = false"
+    (monitor,) = good(_APP + text).monitors
+    assert monitor.recovery_target == target
+    assert not monitor.critical
+
+
+def test_the_server_itself_has_nothing_but_the_final_action(
+    load: Load,
+) -> None:
+    text = "[monitor.w]\ntype = 'look'\nmax_failovers = 1\nfinal_action = 'reboot'"
+    warnings = [p for p in load(_APP + text).problems if p.key.startswith("monitor")]
+    (warning,) = warnings
+    assert (warning.key, warning.severity) == ("monitor.w.max_failovers", Severity.WARNING)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -108,7 +133,14 @@ def test_what_the_monitors_own_table_says_wins_on_every_server(good: Good) -> No
         ("[monitor.w]\ntype = 'portw'\ntarget = 'prt1'", "no resource prt1. Did you mean port1?"),
         ("[monitor.w]\ntype = 'look'\ntarget = 'app1'\ngroup = 'g2'", "There is no group g2."),
         ("[monitor.w]\ntype = 'lok'\ntarget = 'port1'", "brings a monitor of type lok. Did you"),
-        ("[monitor.w]\ntype = 'look'", "target is missing. Name what it watches: look watches a"),
+        ("[monitor.w]\ntype = 'look'\ngroup = 'g1'", "It has no target, so that it is about no"),
+        ("[monitor.w]\ntype = 'look'\ntiming = 'active'", "It has no target that could be"),
+        ("[monitor.w]\ntype = 'look'\nrecovery_target = 'g2'", "There is no group or resource g2."),
+        ("[monitor.w]\ntype = 'look'\nfinal_action = 'stop_group'", "there is no group to stop."),
+        (
+            "[monitor.w]\ntype='look'\nrecovery_target='app1'\n[group.g2.resource.app1]\ntype='app'",
+            "There is a resource app1 in each of g1 and g2.",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_monitor_is_refused(complaints: Complaints, text: str, said: str) -> None:

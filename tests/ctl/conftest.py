@@ -56,6 +56,21 @@ CATALOGUE = {
         "en": "{server} cannot take it: monitor {monitor} warns: {reason}",
         "remedy": "Correct what the monitor sees on {server}.",
     },
+    "rc580": {
+        "severity": "warning",
+        "en": "The cluster is suspended: nothing is started or moved until it is resumed.",
+        "remedy": "clp cluster resume",
+    },
+    "rc581": {
+        "severity": "warning",
+        "en": "{server} is drained: it takes no groups.",
+        "remedy": "When your work there is done: clp server undrain {server}",
+    },
+    "rc583": {
+        "severity": "warning",
+        "en": "An operator has stopped {resources}; nothing watches what is stopped.",
+        "remedy": "clp resource start RESOURCE",
+    },
     "pm500": {"severity": "error", "en": "The store {path} cannot be written: {reason}."},
     "op12": {"severity": "error", "en": "The request was not done within {ms} ms."},
 }
@@ -170,6 +185,7 @@ def status() -> dict[str, Any]:
         "leader": "node1",
         "view": {"counter": 3, "leader": "node1", "members": ["node1", "node2"]},
         "verification": False,
+        "suspended": False,
         "exclusive": "guaranteed",
         "troubles": [],
         "servers": [_server("node1", 1, None), _server("node2", 2, 480)],
@@ -188,9 +204,10 @@ def _server(name: str, number: int, heard: int | None) -> dict[str, Any]:
         "priority": number,
         "boot": 1,
         "join": number,
+        "drained": False,
         "evidence": None,
         "heard_ms_ago": heard,
-        "heartbeats": [{"name": "lanhb1", "state": "Normal"}],
+        "heartbeats": [{"name": "lanhb1", "type": "lanhb", "state": "Normal"}],
     }
 
 

@@ -166,6 +166,28 @@ def _failing_elsewhere(status: Document) -> None:
     group["servers"]["node2"]["note"] = waits
 
 
+def _suspended(status: Document) -> None:
+    """An operator suspended the cluster; then the server of the group died."""
+    _silent(status)
+    status["suspended"] = True
+    status["groups"][0]["because"] = {"key": "rc580", "args": {}}
+    for monitor in status["monitors"]:
+        monitor["state"] = "Suspend"
+        for server in monitor["servers"].values():
+            server["state"] = "Suspend"
+
+
+def _drained(status: Document) -> None:
+    """Node2 is drained, and a resource on node1 was stopped by hand."""
+    status["servers"][1]["drained"] = True
+    group = status["groups"][0]
+    group["resources"][1]["state"] = "Offline"
+    group["because"] = {"key": "rc583", "args": {"resources": "lbpp1"}}
+    refused = {"key": "rc581", "args": {"server": "node2"}}
+    group["servers"]["node2"] |= {"can_take": False, "because": refused}
+    group["servers"]["node1"]["note"] = group["because"]
+
+
 _SCENARIOS = {
     "status_normal": _normal,
     "status_failed_over": _failed_over,
@@ -181,6 +203,8 @@ _SCENARIOS = {
     "status_operators_work": _operators_work,
     "status_trouble": _trouble,
     "why_elsewhere": _failing_elsewhere,
+    "status_suspended": _suspended,
+    "status_drained": _drained,
 }
 _WITHOUT_AGENT = ("no_agent", "usage", "help")
 

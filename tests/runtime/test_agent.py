@@ -26,6 +26,7 @@ from clpcore.model.config import ClusterConfig
 from clpcore.model.kept import Kept, Rungs
 from clpcore.model.peer import Beat
 from clpcore.model.reasons import Because
+from clpcore.model.revisions import About, Revision
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Event, Phase, Role, Verdict
 from clpcore.runtime import agent as agent_module
@@ -36,6 +37,7 @@ from clpcore.runtime.member import Setup
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.places import Root, Whereabouts
 from clpcore.runtime.power import NoPower
+from clpcore.runtime.revisions.archive import Filed
 from clpcore.runtime.store.database import Database
 from clpcore.wire import keys
 
@@ -166,6 +168,8 @@ async def running(
     setup = Setup(
         where=Whereabouts(root=root, server=server, lab=True),
         config=config,
+        committed=Filed(Revision(1, "0" * 64), About(), root.revisions),
+        edited="",
         ring=ring,
         core=core,
         drivers=drivers,

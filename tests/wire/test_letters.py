@@ -23,6 +23,19 @@ from clpcore.model.peer import (
     Records,
 )
 from clpcore.model.requests import GroupMove, Request
+from clpcore.model.revisions import (
+    Abandon,
+    About,
+    AskPart,
+    Commit,
+    Committed,
+    Dispatch,
+    Finding,
+    Part,
+    Prepare,
+    Prepared,
+    Revision,
+)
 from clpcore.model.states import Phase
 from clpcore.wire import letters
 from clpcore.wire.datagram import MAX_PAYLOAD
@@ -44,6 +57,16 @@ LETTERS: tuple[Letter, ...] = (
     Records(Boot(3, "7c5f1d53"), (Record(group="failover1", epoch=12),)),
     Forward(Request(id="1", origin="node1", by="root", op=GroupMove("failover1", "node2"))),
 )
+_REVISION = Revision(3, "0f" * 32)
+DISPATCHES: tuple[Dispatch, ...] = (
+    Prepare(apply="node1-1", base="000002-0f0f0f0f0f0f", revision=_REVISION, about=About(by="me")),
+    Prepared(apply="node1-1", findings=(Finding(what="There is no file /no."),)),
+    Commit("node1-1"),
+    Committed("node1-1"),
+    Abandon("node1-1"),
+    AskPart(_REVISION.name, 196_608),
+    Part(name=_REVISION.name, offset=0, revision=_REVISION, size=3, data="eHh4"),
+)
 
 
 def reason_of(decode: typing.Callable[[bytes], object], payload: bytes) -> tuple[Reason, str]:
@@ -56,8 +79,10 @@ def test_a_beat_comes_back() -> None:
     assert letters.decode_beat(letters.encode_beat(BEAT)) == BEAT
 
 
-@pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: type(letter).__name__)
-def test_a_letter_comes_back(letter: Letter) -> None:
+@pytest.mark.parametrize(
+    "letter", [*LETTERS, *DISPATCHES], ids=lambda letter: type(letter).__name__
+)
+def test_a_letter_comes_back(letter: Letter | Dispatch) -> None:
     assert letters.decode_letter(letters.encode_letter(letter)) == letter
 
 
@@ -84,7 +109,7 @@ def test_a_letter_that_cannot_be_read_is_rejected(payload: bytes, says: str) -> 
 
 def test_a_beat_that_cannot_be_read_is_rejected() -> None:
     for name in json.loads(letters.encode_beat(BEAT)):
-        if name in ("verification", "at"):
+        if name in ("verification", "revision", "at"):
             continue
         body = json.loads(letters.encode_beat(BEAT))
         del body[name]

@@ -50,6 +50,7 @@ def convert(conversion: Conversion) -> None:
             else:
                 conversion.find(Sort.WRONG, link, "Nothing in it says what this resource is.")
         _group(conversion, group, members)
+    _exclusions(conversion)
 
 
 def _group(conversion: Conversion, group: Element, members: Members) -> None:
@@ -70,6 +71,7 @@ def _group(conversion: Conversion, group: Element, members: Members) -> None:
         conversion.find(Sort.NOT_LOADED, group, what, remedy)
     conversion.apply(group, tags, table, defaults(Group))
     _homes(conversion, group, table)
+    _waits(conversion, group, table)
     for type_, each, spec in taken:
         path = ("group", group.name, "resource", each.name)
         if spec is None:
@@ -85,6 +87,32 @@ def _homes(conversion: Conversion, group: Element, table: Table) -> None:
     if found:
         names = [policy.name for policy in found]
         table.put("startup_servers", names, conversion.where(found[0]))
+
+
+def _waits(conversion: Conversion, group: Element, table: Table) -> None:
+    """Say for which groups it waits."""
+    known = {each.name for each in conversion.root.all("group")}
+    for key, path in product.WAITS.items():
+        links = list(group.all(path))
+        for link in links:
+            link.is_read = True
+            if link.name not in known:
+                conversion.find(Sort.WRONG, link, f"There is no group {link.name}.")
+        names = [link.name for link in links if link.name in known]
+        if names:
+            table.put(key, names, conversion.where(links[0]))
+
+
+def _exclusions(conversion: Conversion) -> None:
+    """Put [exclusion.*]: until X 3.3 a group itself says that it excludes the others that do."""
+    said = [(group, group.take("exclusive")) for group in conversion.root.all("group")]
+    for number, rule in product.EXCLUSIVE.items():
+        found = [(group.name, tag) for group, tag in said if tag and tag.text >= number]
+        strict = [name for name, tag in found if tag.text == number]
+        if len(found) > 1 and strict:
+            table = conversion.table("exclusions.toml", "exclusion", rule)
+            table.put("rule", rule, conversion.where(found[0][1]))
+            table.put("groups", [name for name, _ in found])
 
 
 def _spec(conversion: Conversion, type_: str) -> DriverSpec | None:

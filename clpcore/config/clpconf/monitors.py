@@ -14,8 +14,10 @@ from clpcore.config.clpconf.findings import Sort
 from clpcore.config.clpconf.groups import file_of
 from clpcore.config.clpconf.product import Driver, Tag
 from clpcore.config.clpconf.tree import Element
+from clpcore.model.config import ALL_GROUPS
 
-_ITSELF: Final = "it watches the server itself, and a monitor here watches a resource"
+_ITSELF: Final = "it watches a resource, and does not say which"
+_OF_SERVERS: Final = "monitors.toml"  # what watches no resource
 
 
 def convert(conversion: Conversion) -> None:
@@ -48,19 +50,22 @@ def _monitor(conversion: Conversion, element: Element) -> None:
         why = "the import does not know its tags" if here else ""
         conversion.leave(path, element, element.tag, why)
         return
-    target, why = _target(conversion, element)
-    if target is None:
+    target, why = _target(conversion, element, driver)
+    if why:
         conversion.leave(path, element, element.tag, why)
         return
     _Writing(conversion, element, driver, spec, target).write()
 
 
-def _target(conversion: Conversion, element: Element) -> tuple[Made | None, str]:
-    """Give what it watches, or why there is nothing."""
+def _target(conversion: Conversion, element: Element, driver: Driver) -> tuple[Made | None, str]:
+    """Give what it watches, None for the server itself, or why it cannot watch anything."""
     kind, name = _said(element, "relation/type"), _said(element, "relation/name")
     wanted = _said(element, "target") or (name if kind == "rsc" else "")
     if wanted:
-        return conversion.resources.get(wanted), f"its target {wanted} is not loaded"
+        made = conversion.resources.get(wanted)
+        return made, "" if made else f"its target {wanted} is not loaded"
+    if not _watches_a_resource(conversion, element, driver):
+        return None, ""
     if kind == "grp":
         own = [made for made in conversion.resources.values() if made.group == name]
         if not own:
@@ -68,6 +73,15 @@ def _target(conversion: Conversion, element: Element) -> tuple[Made | None, str]
         behind = [made for made in own if Capability.ADDRESS not in made.spec.capabilities]
         return (behind or own)[-1], ""
     return None, _ITSELF
+
+
+def _watches_a_resource(conversion: Conversion, element: Element, driver: Driver) -> bool:
+    """Tell whether it needs one: by its type, or to look only where that is active."""
+    pairs = (spec.pairs_with for spec in conversion.specs.values())
+    if any(driver.type in types for types in pairs):
+        return True
+    timing = _said(element, "polling/timing")
+    return timing == "1" or (timing == "" and driver.active)
 
 
 def _said(element: Element, path: str) -> str:
@@ -83,10 +97,12 @@ class _Writing:
     element: Element
     driver: Driver
     spec: DriverSpec
-    target: Made
+    target: Made | None
 
     def is_made(self) -> bool:
         """Tell whether it comes with its target; a second one of its type does not."""
+        if self.target is None:
+            return False
         pair = (self.target.name, self.driver.type)
         first = pair not in self.conversion.paired
         self.conversion.paired.add(pair)
@@ -104,7 +120,10 @@ class _Writing:
         else:
             table.put("type", self.driver.type, self._type_was())
             self._watch(table)
-        self._timing(table, made=made)
+        if self.target:
+            self._timing(table, made=made)
+        else:
+            element.take("polling/timing")
         known = ours(self.spec)
         conversion.apply(element, [*self._core(), *self.driver.tags], table, known)
         conversion.per_server(element, self.driver.tags, table, known)
@@ -113,7 +132,8 @@ class _Writing:
             name = element.name
             conversion.scripts.append((("monitor.s", name), ("monitor", name)))
         if not (made and table.is_empty):
-            conversion.files.setdefault(file_of(self.target.group), []).append(table)
+            file = file_of(self.target.group) if self.target else _OF_SERVERS
+            conversion.files.setdefault(file, []).append(table)
 
     def _type_was(self) -> str:
         was = f", was {self.element.tag}" if self.element.tag != self.driver.type else ""
@@ -121,6 +141,7 @@ class _Writing:
 
     def _name(self, table: Table) -> None:
         """Keep the name that operators know; the resource says it."""
+        assert self.target is not None  # noqa: S101 - only what comes with a target has a name there
         key = f"monitors.{self.driver.type}"
         self.target.table.put(key, self.element.name, self._type_was())
         table.notes.append(f"made with {self.target.name}")
@@ -128,6 +149,8 @@ class _Writing:
 
     def _watch(self, table: Table) -> None:
         target = self.element.take("target")
+        if self.target is None:
+            return
         why = self.conversion.where(target) if target and target.text else "whose server it is on"
         table.put("target", self.target.name, why)
         if _said(self.element, "relation/type") == "grp" and not (target and target.text):
@@ -158,16 +181,27 @@ class _Writing:
         kind, name = element.take("relation/type"), element.take("relation/name")
         if kind is None or name is None:
             return
-        if kind.text == "cls":
+        if self.target is None:
+            self._of_the_server(table, kind, name)
+        elif kind.text == "cls":
             table.put("max_reactivations", 0, f"{conversion.where(kind)}: the server itself")
             table.put("max_failovers", 0)
-        elif name.text in {self.target.group, *self._siblings()}:
+        elif name.text in {self.target.group, *self._siblings(self.target.group)}:
             if name.text != self.target.name:
                 table.put("recovery_target", name.text, conversion.where(name))
         else:
             what = f"It is not in {self.target.group}, the group of {self.target.name}."
             conversion.find(Sort.WRONG, name, what, "Set recovery_target by hand.")
 
-    def _siblings(self) -> set[str]:
+    def _of_the_server(self, table: Table, kind: Element, name: Element) -> None:
+        """Say which groups are recovered; nothing else is said where it is the server itself."""
+        conversion = self.conversion
+        groups = {group.name for group in conversion.root.all("group")}
+        if kind.text == "grp" and name.text in groups:
+            table.put("recovery_target", name.text, conversion.where(name))
+        elif kind.text == "grp":
+            table.put("recovery_target", ALL_GROUPS, f"{conversion.where(name)}, was {name.text}")
+
+    def _siblings(self, group: str) -> set[str]:
         made = self.conversion.resources.values()
-        return {each.name for each in made if each.group == self.target.group}
+        return {each.name for each in made if each.group == group}

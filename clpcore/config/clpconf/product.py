@@ -120,7 +120,18 @@ GROUP: Final = (
     Tag("start", "startup", _AUTO, "auto"),
     Tag("failover", "failover", _AUTO, "auto"),
     Tag("failback", "failback", _AUTO, "manual"),
+    Tag("depend/act/timeout", "start_wait", number, 1800),
+    Tag("depend/act/sameserver", "start_after_same_server", flag, default=False),
+    Tag("depend/deact/timeout", "stop_wait", number, 1800),
+    Tag("depend/deact/cluster/use", "stop_after_at_cluster_stop", flag, default=True),
+    Tag("depend/deact/server/use", "stop_after_at_server_stop", flag, default=False),
+    Tag("depend/deact/other/use", "stop_after_at_group_stop", flag, default=False),
 )
+WAITS: Final[Mapping[str, str]] = {
+    "start_after": "depend/act/depend",
+    "stop_after": "depend/deact/depend",
+}
+EXCLUSIVE: Final[Mapping[str, str]] = {"1": "normal", "2": "absolute"}  # until X 3.3
 RESOURCE: Final = (
     Tag("act/retry", "activation_retry", number),
     Tag("act/fo", "activation_failover", number, 1),
@@ -275,8 +286,6 @@ NOT_HERE: Final[Mapping[str, str]] = {
     "cluster/networkpartition/*": "What a server does that is cut off: no NP resolution here.",
     "cluster/rsctimeout/*": "A deactivation that stalls shuts its server down, as by default.",
     "cluster/sysinfo/*": "System figures are not collected.",
-    "group/depend/*": "Groups do not wait for each other.",
-    "group/exclusive": "Groups do not exclude each other.",
     "haltp/*": "A shutdown that hangs is ended by stop_budget and the watchdog.",
     "monitor/*/emergency/dumpcollect/*": "No dump is taken of a driver that is late.",
     "monitor/*/emergency/preaction/*": "No script is run before a recovery.",

@@ -14,6 +14,7 @@ from clpcore.config import settings
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
 from clpcore.runtime import clock
+from clpcore.runtime.driving import hook
 from clpcore.runtime.driving.ports import LocalPorts
 from clpcore.runtime.workers.exchange import Ask, Do
 
@@ -82,6 +83,8 @@ async def _guarded(ask: Ask, drivers: Drivers, ports: LocalPorts) -> Outcome:
     """Call the driver and turn whatever comes of it into an outcome; only cancelling gets out."""
     try:
         await ports.sweep()
+        if ask.at is not None:
+            return await hook.run(ask.at, ask.call, ports)
         return await _METHODS[ask.do](drivers.driver(ask), ask.call, ports)
     except api.DriverError as error:
         verdict = next(_VERDICTS[kind] for kind in type(error).mro() if kind in _VERDICTS)

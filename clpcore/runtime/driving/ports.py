@@ -50,7 +50,7 @@ class Folders:
         scripts = f"monitor/{call.monitor}" if call.monitor else about
         return cls(
             places=api.Places(
-                scripts=str(root.scripts / scripts),
+                scripts=str(root.committed / "scripts" / scripts),
                 run=str(root.run / "resources" / about),
                 log=str(root.logs / about),
             ),

@@ -10,6 +10,7 @@ from typing import Final, Protocol, cast
 
 from clpcore.model.ids import Incarnation
 from clpcore.model.peer import Letter
+from clpcore.model.revisions import Dispatch
 from clpcore.wire import letters
 from clpcore.wire.hello import Identity
 from clpcore.wire.rejected import Rejected
@@ -31,7 +32,7 @@ class Owner(Protocol):
         """The other side has proven the cluster key."""
         ...
 
-    def letter(self, sender: str, incarnation: Incarnation, letter: Letter) -> None:
+    def letter(self, sender: str, incarnation: Incarnation, letter: Letter | Dispatch) -> None:
         """A letter came."""
         ...
 
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         """Give who is there, once proven."""
         return self._session.peer
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: Letter | Dispatch) -> None:
         """Send, or keep for a moment if the other side does not read; the oldest gives way.
 
         Letters wait unsealed: a sealed one has its number and could not be left out.

@@ -13,6 +13,7 @@ from clpcore.model.ids import Boot, Incarnation
 from clpcore.model.inputs import GotLetter, HeardBeat
 from clpcore.model.peer import Beat, Letter
 from clpcore.model.ports import HEARTBEAT_UDP, ORDERS_TCP
+from clpcore.model.revisions import Dispatch
 from clpcore.runtime import attempts, clock
 from clpcore.runtime.links.complaints import Complaints
 from clpcore.runtime.links.heartbeats import Link, Path
@@ -30,6 +31,7 @@ LAN: Final = "lanhb"  # the type of heartbeats that the agent sends itself
 _USER_TIMEOUT_LEAST, _USER_TIMEOUT_MOST = 1_000, 10_000
 
 Hear = Callable[[HeardBeat | GotLetter], None]
+Take = Callable[[str, Dispatch], None]
 
 
 def heartbeat_paths(config: ClusterConfig, me: str) -> tuple[Path, ...]:
@@ -62,8 +64,9 @@ class Network:
         troubles: Troubles,
         newest: Newest,
         hear: Hear,
+        take: Take,
     ) -> None:
-        """Prepare; *hear* gets what other servers say, authenticated, on the loop."""
+        """Prepare; *hear* and *take* get what other servers say, authenticated, on the loop."""
         me = credentials.me.server
         others = [name for name in config.server_names if name != me]
         timeout = 3 * config.heartbeat_interval
@@ -71,6 +74,7 @@ class Network:
         self._troubles = troubles
         self._misheard = Misheard(troubles, config.heartbeat_timeout)
         self._hear = hear
+        self._take = take
         self._paths = heartbeat_paths(config, me), order_paths(config, me)
         self._sealer = Sealer(
             ring=credentials.ring,
@@ -141,7 +145,12 @@ class Network:
         for link in self._links.values():
             link.drain()
 
-    def send(self, to: str, letter: Letter) -> None:
+    @property
+    def connected(self) -> frozenset[str]:
+        """Give the servers with a session."""
+        return frozenset(self._sessions.peers)
+
+    def send(self, to: str, letter: Letter | Dispatch) -> None:
         """Send a letter."""
         self._sessions.send(to, letter)
 
@@ -208,7 +217,12 @@ class Network:
             known = self._heard[sender] = payload, letters.decode_beat(payload)
         return known[1]
 
-    def _receive_letter(self, sender: str, incarnation: Incarnation, letter: Letter) -> None:
+    def _receive_letter(
+        self, sender: str, incarnation: Incarnation, letter: Letter | Dispatch
+    ) -> None:
+        if isinstance(letter, Dispatch):
+            self._take(sender, letter)
+            return
         self._hear(
             GotLetter(now=clock.now(), sender=sender, incarnation=incarnation, letter=letter)
         )

@@ -15,6 +15,7 @@ import attrs
 from clpcore.model.ids import Incarnation
 from clpcore.model.peer import Letter
 from clpcore.model.ports import ORDERS_TCP
+from clpcore.model.revisions import Dispatch
 from clpcore.runtime import clock
 from clpcore.runtime.links.complaints import Complaints
 from clpcore.runtime.links.connection import Connection
@@ -34,7 +35,7 @@ _AT_ONCE: Final = 16  # callers that are let in before heartbeats have their tur
 _EARLY_LETTERS: Final = 64
 _EARLY: Final = 1_000  # ms
 
-Receive = Callable[[str, Incarnation, Letter], None]
+Receive = Callable[[str, Incarnation, Letter | Dispatch], None]
 Meet = Callable[[Identity], None]
 
 
@@ -83,7 +84,7 @@ class Sessions:
         self._peers = {name for path in paths for name in path.others}
         self._addresses = {address for path in paths for address in path.others.values()}
         self._open: dict[str, Connection] = {}
-        self._early: dict[str, collections.deque[tuple[int, Letter]]] = {
+        self._early: dict[str, collections.deque[tuple[int, Letter | Dispatch]]] = {
             name: collections.deque(maxlen=_EARLY_LETTERS) for name in self._peers
         }
         self._unproven: dict[Connection, str] = {}  # and the address of each
@@ -125,7 +126,7 @@ class Sessions:
         sock.listen(_BACKLOG)
         return server
 
-    def send(self, to: str, letter: Letter) -> None:
+    def send(self, to: str, letter: Letter | Dispatch) -> None:
         """Send a letter. Without a session it waits for one a moment; its sender asks again."""
         connection = self._open.get(to)
         if connection is not None:
@@ -233,7 +234,7 @@ class Sessions:
             if now <= until:
                 connection.send(letter)
 
-    def letter(self, sender: str, incarnation: Incarnation, letter: Letter) -> None:
+    def letter(self, sender: str, incarnation: Incarnation, letter: Letter | Dispatch) -> None:
         """Hand a letter on."""
         self._receive(sender, incarnation, letter)
 

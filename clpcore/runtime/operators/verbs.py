@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -13,7 +14,7 @@ from clpcore import messages
 from clpcore.model.actions import Answer
 from clpcore.model.requests import Op
 from clpcore.runtime.operators import accounts, filters
-from clpcore.runtime.operators.control import Client, Document, refusal
+from clpcore.runtime.operators.control import Client, Document, Serve, refusal
 from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.operators.watching import Followers, MakeStatus, Watchers, status_line
 from clpcore.runtime.store import journal
@@ -57,8 +58,15 @@ class Agent(Protocol):
 class Verbs:
     """Serves the requests of clients."""
 
-    def __init__(self, agent: Agent, desk: Desk, store: Path, server: str) -> None:
-        """Serve for *agent* on *server*; its journal is in *store*."""
+    def __init__(
+        self,
+        agent: Agent,
+        desk: Desk,
+        store: Path,
+        server: str,
+        more: Mapping[str, Serve] = types.MappingProxyType({}),
+    ) -> None:
+        """Serve for *agent* on *server*; its journal is in *store*. *more*: verbs of others."""
         self.watchers = Watchers(desk, agent.present)
         self.followers = Followers(desk, store, server)
         self._agent = agent
@@ -71,6 +79,7 @@ class Verbs:
             "why": self._why,
             "log": self._log,
             "ask": self._ask,
+            **more,
         }
 
     async def serve(self, request: dict[str, Any], client: Client) -> None:

@@ -17,14 +17,20 @@ from typing import Final
 
 import attrs
 
-from clpcore.model.actions import Action, Deactivate, Observe, Probe, StopSelf
+from clpcore.model.actions import Action, Deactivate, Hook, Observe, Probe, StopSelf
 from clpcore.model.state import Decision
 
 logger = logging.getLogger(__name__)
 
 _LOOKS: Final = (Probe, Observe)
-_STOPS: Final = (Deactivate, StopSelf)
 PATIENCE: Final = 2.0  # seconds that a stop waits for the store
+
+
+def _stops(action: Action) -> bool:
+    """Tell whether it stops something, or must have ended before something is stopped."""
+    return isinstance(action, Deactivate | StopSelf) or (
+        isinstance(action, Hook) and action.at.stops
+    )
 
 
 @attrs.define(eq=False)
@@ -77,7 +83,7 @@ class Gate:
         if durable is not None:
             durable.add_done_callback(lambda _: self._release())
         self._release()
-        if self._held and any(isinstance(each, _STOPS) for each in held.actions):
+        if self._held and any(map(_stops, held.actions)):
             held.timer = asyncio.get_running_loop().call_later(PATIENCE, self._hurry, held)
 
     def close(self) -> None:
@@ -101,7 +107,7 @@ class Gate:
         self._releasing = False
 
     def _hurry(self, held: _Held) -> None:
-        for stop in [each for each in held.actions if isinstance(each, _STOPS)]:
+        for stop in [each for each in held.actions if _stops(each)]:
             held.actions.remove(stop)
             logger.warning("%s does not wait for the store any longer", type(stop).__name__)
             self._do(stop)

@@ -153,6 +153,29 @@ def page(store: Path, *, after: int, wanted: Wanted = SENTENCES, limit: int = 50
     return _read(store, f"{where} AND seq > ? ORDER BY seq LIMIT ?", (*values, after, limit))
 
 
+def newest(store: Path) -> int:
+    """Give the number of the last line, 0 without any."""
+    with _reading(store) as sql:
+        (seq,) = sql.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()
+    return int(seq)
+
+
+def told_at(store: Path, seq: int) -> int | None:
+    """Give when line *seq* was written, in ms since 1970; None when it is not there."""
+    with _reading(store) as sql:
+        row = sql.execute("SELECT wall_ms FROM journal WHERE seq = ?", (seq,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def count(store: Path, *, after: int, upto: int, wanted: Wanted = SENTENCES) -> int:
+    """Count the wanted lines that come after one number, up to another."""
+    where, values = wanted.sql
+    query = f"SELECT count(*) FROM journal WHERE {where} AND seq > ? AND seq <= ?"  # noqa: S608 - our own words
+    with _reading(store) as sql:
+        (found,) = sql.execute(query, (*values, after, upto)).fetchone()
+    return int(found)
+
+
 def lines_about(store: Path, name: str, *, count: int) -> list[Line]:
     """Read the newest *count* sentences that name *name*, oldest first."""
     where, values = Wanted(about=name).sql

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.kept import Kept, Rungs, Trouble
+from clpcore.model.kept import Kept, Maintenance, Rungs, Trouble
 from clpcore.model.ownership import Record
 from clpcore.wire import values
 
@@ -18,6 +18,7 @@ _TABLES: Final[Mapping[str, type]] = {
     "rungs": Rungs,
     "failovers": int,
     "troubles": Trouble,
+    "maintenance": Maintenance,
 }
 _ENDS: Final = "ends"
 _VIEW: Final = "view"

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from clpcore import api
-from clpcore.model.actions import Activate, Deactivate, Driven, Observe, Probe
+from clpcore.model.actions import Activate, Deactivate, Driven, Hook, Observe, Probe
 from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
@@ -38,6 +38,7 @@ _DO: Final[dict[type[Driven], Do]] = {
     Activate: Do.ACTIVATE,
     Deactivate: Do.DEACTIVATE,
     Observe: Do.OBSERVE,
+    Hook: Do.HOOK,
 }
 _GOAL: Final = {Do.ACTIVATE: api.Presence.ACTIVE, Do.DEACTIVATE: api.Presence.INACTIVE}
 
@@ -121,14 +122,15 @@ class Workers:
         call = action.call
         group = config.group_by_name.get(call.group)
         resource = group.by_name.get(call.resource) if group else None
-        monitor = config.monitor_by_name.get(call.monitor) if do is Do.OBSERVE else None
-        driven = monitor if do is Do.OBSERVE else resource
+        monitor = config.monitor_by_name.get(call.monitor) if call.monitor else None
+        driven = monitor if call.monitor else resource
         if driven is None:
-            about = f"monitor {call.monitor}" if do is Do.OBSERVE else f"resource {call.resource}"
+            about = f"monitor {call.monitor}" if call.monitor else f"resource {call.resource}"
             raise _NoSuch(f"the configuration has no {about}")
-        plugin = self._owner_of(do.kind, driven.type)
+        kind = api.Kind.MONITOR if call.monitor else api.Kind.RESOURCE
+        plugin = self._owner_of(kind, driven.type)
         if plugin is None:
-            raise _NoSuch(f"no plugin on this server drives {do.kind.value} type {driven.type}")
+            raise _NoSuch(f"no plugin on this server drives {kind.value} type {driven.type}")
         homes = config.homes.get(call.group, ())
         ask = Ask(
             id=next(self._ids),
@@ -140,6 +142,7 @@ class Workers:
                 priority=homes.index(call.server) + 1 if call.server in homes else 0,
             ),
             settings=json.dumps(driven.settings_for(call.server)),
+            at=action.at if isinstance(action, Hook) else None,
         )
         return _Job(ask, plugin, resource.probe_timeout if resource else 0)
 
@@ -192,7 +195,7 @@ class Workers:
         )
 
     def _tell_kept(self, said: Said, ask: Ask) -> None:
-        if self._on_kept is not None and ask.do is not Do.OBSERVE:
+        if self._on_kept is not None and ask.do not in {Do.OBSERVE, Do.HOOK}:
             self._on_kept(ask.call.group, ask.call.resource, said.kept)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from clpcore import api
+from clpcore.model.hooks import HookPoint
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
 from clpcore.wire import values
@@ -27,6 +28,7 @@ class Do(enum.Enum):
     ACTIVATE = "activate"
     DEACTIVATE = "deactivate"
     OBSERVE = "observe"
+    HOOK = "hook"
 
     @property
     def changes(self) -> bool:
@@ -41,13 +43,14 @@ class Do(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Ask:
-    """Call a driver; *settings* is JSON, with values as files have them."""
+    """Call a driver; *settings* is JSON, with values as files have them. *at*: which HOOK."""
 
     id: int
     do: Do
     type: str
     call: api.Call
     settings: str
+    at: HookPoint | None = None
 
 
 @attrs.frozen

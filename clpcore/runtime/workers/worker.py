@@ -80,7 +80,7 @@ class _Worker:
         try:
             said = attrs.evolve(
                 said,
-                kept=() if ask.do is Do.OBSERVE else kept.living(folders.kept),
+                kept=() if ask.do in {Do.OBSERVE, Do.HOOK} else kept.living(folders.kept),
                 memory=_memory(),
                 files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - a count
             )

@@ -39,7 +39,7 @@ class Site:
     event: api.Event = api.Event.START
 
     def script(self, name: str, text: str, mode: int = 0o755) -> Path:
-        path = self.root / "etc/clpcore/scripts/failover1/exec1" / name
+        path = self.root / "var/lib/clpcore/revisions/current/scripts/failover1/exec1" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(mode)

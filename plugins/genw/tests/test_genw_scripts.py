@@ -32,7 +32,7 @@ class Site:
     config: Config = attrs.field(factory=Config)
 
     def script(self, text: str, mode: int = 0o755) -> Path:
-        path = self.root / "etc/clpcore/scripts/monitor/genw1/genw.sh"
+        path = self.root / "var/lib/clpcore/revisions/current/scripts/monitor/genw1/genw.sh"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(mode)
@@ -241,6 +241,7 @@ def test_a_monitor_has_scripts_of_its_own_and_without_a_target_all_of_its_own(si
     with_target = site.folders
     alone = Folders.of(Root(site.root), attrs.evolve(site.call, group="", resource=""))
     for folders in (with_target, alone):
-        assert folders.places.scripts == f"{site.root}/etc/clpcore/scripts/monitor/genw1"
+        committed = f"{site.root}/var/lib/clpcore/revisions/current"
+        assert folders.places.scripts == f"{committed}/scripts/monitor/genw1"
     assert with_target.kept == site.root / "run/clpcore/kept/failover1/exec1"
     assert alone.kept == site.root / "run/clpcore/kept/monitor/genw1"  # where the agent looks

@@ -73,13 +73,17 @@ async def opened(
     others = [name for name in config.server_names if name != me]
     with tempfile.TemporaryDirectory() as folder:
         newest = Newest.opened((run or Path(folder)) / "newest", others)
-    network = Network(config, credentials, troubles, newest, heard.append)
+    network = Network(config, credentials, troubles, newest, heard.append, _take_none)
     network.open()
     try:
         yield End(network, troubles, heard, told)
     finally:
         await network.close()
         await asyncio.sleep(0.01)
+
+
+def _take_none(sender: str, word: object) -> None:
+    raise AssertionError(f"{sender} said {word}")
 
 
 def address_of(config: ClusterConfig, server: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from clpcore.model.ids import Boot, Incarnation
 from clpcore.model.peer import AskReport, Bye, Challenge, Letter
+from clpcore.model.revisions import Dispatch
 from clpcore.runtime.links import connection as connection_module
 from clpcore.runtime.links import sessions as sessions_module
 from clpcore.runtime.links.complaints import Complaints
@@ -32,7 +33,7 @@ class End:
 
     sessions: Sessions
     complaints: Complaints
-    letters: list[tuple[str, int, Letter]] = attrs.field(factory=list)
+    letters: list[tuple[str, int, Letter | Dispatch]] = attrs.field(factory=list)
     met: list[Identity] = attrs.field(factory=list)
 
 
@@ -55,7 +56,7 @@ def make(addresses: dict[str, list[str]], ring: keys.KeyRing) -> Make:
         ]
         me = Identity(name, Incarnation(Boot(boot, f"boot-{boot}"), 1))
         credentials = Credentials(me=me, ring=ring, cluster="test")
-        letters: list[tuple[str, int, Letter]] = []
+        letters: list[tuple[str, int, Letter | Dispatch]] = []
         met: list[Identity] = []
         complaints = Complaints()
         sessions = Sessions(

@@ -71,7 +71,7 @@ class Agent:
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[Agent]:
-    script = tmp_path / "etc/clpcore/scripts/g/r/start.sh"
+    script = tmp_path / "var/lib/clpcore/revisions/current/scripts/g/r/start.sh"
     script.parent.mkdir(parents=True)
     script.write_text("#!/bin/sh\nexec sleep 600\n")
     script.chmod(0o755)

@@ -166,5 +166,6 @@ SPEC: Final = api.DriverSpec(
         "deactivate_timeout": _HALF_HOUR + _SLACK,
     },
     pairs_with=("pidw",),
-    activates_after=("disk", "hd", "md"),  # an application finds its data; addresses come last
+    # An application finds its data and its loopback address; other addresses come last.
+    activates_after=("disk", "hd", "loopback", "md"),
 )

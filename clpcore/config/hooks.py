@@ -1,0 +1,38 @@
+"""Which hook scripts there are beside a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.hooks import HookPoint
+
+
+def found(config: ClusterConfig, scripts: Path) -> ClusterConfig:
+    """Give *config* with the hooks of its resources and monitors that have a file in *scripts*."""
+    if not scripts.is_dir():
+        return config
+    monitors = scripts / "monitor"
+    return attrs.evolve(
+        config,
+        groups=tuple(_group(group, scripts / group.name) for group in config.groups),
+        monitors=tuple(
+            attrs.evolve(monitor, hooks=_in(monitors / monitor.name, of_resource=False))
+            for monitor in config.monitors
+        ),
+    )
+
+
+def _group(group: Group, folder: Path) -> Group:
+    resources = tuple(
+        attrs.evolve(resource, hooks=_in(folder / resource.name, of_resource=True))
+        for resource in group.resources
+    )
+    return attrs.evolve(group, resources=resources)
+
+
+def _in(folder: Path, *, of_resource: bool) -> tuple[HookPoint, ...]:
+    points = (point for point in HookPoint if point.of_resource is of_resource)
+    return tuple(point for point in points if (folder / point.file).is_file())

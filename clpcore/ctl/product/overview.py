@@ -1,0 +1,63 @@
+"""``clpstat`` without options: servers, groups and monitors, each with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from clpcore.ctl.product.frame import Columns, framed
+
+if TYPE_CHECKING:
+    from clpcore.ctl.document import Group, Monitor, Server, Status
+
+_HEARTBEATS: Final = {"lanhb": "LAN Heartbeat", "witnesshb": "Witness Heartbeat"}
+_INNER: Final = 6
+
+
+def overview(status: Status, *, long: bool, local: bool) -> str:
+    """Give the page; *local*: only this server, and what it says of groups and monitors."""
+    me = status["server"]
+    columns = Columns(long=long)
+    servers = [one for one in status["servers"] if not local or one["name"] == me]
+    return framed("CLUSTER STATUS", _lines(status, servers, columns, me if local else ""))
+
+
+def _lines(status: Status, servers: list[Server], columns: Columns, only: str) -> Iterator[str]:
+    yield f"  Cluster : {status['cluster']}"
+    yield "  <server>"
+    for server in servers:
+        yield columns.head(
+            server["name"], server["state"], mark="*" if server["name"] == status["server"] else " "
+        )
+        for path in server["heartbeats"]:
+            kind = _HEARTBEATS.get(path["type"], path["type"])
+            yield columns.row(path["name"], path["state"], kind, indent=_INNER)
+    yield "  <group>"
+    for group in status["groups"]:
+        yield from _group(group, columns, only)
+    yield "  <monitor>"
+    for monitor in status["monitors"]:
+        yield columns.row(monitor["name"], _state(monitor, only), monitor["type"])
+
+
+def _group(group: Group, columns: Columns, only: str) -> Iterator[str]:
+    """Draw a group; on *only* one server, what runs elsewhere is Offline there."""
+    runs = group["state"] != "Offline"
+    if only and group["server"] != only:
+        there = group["servers"].get(only)
+        state, runs = there["state"] if there else "Offline", False
+    else:
+        state = group["state"]
+    yield columns.head(group["name"], state)
+    current = group["server"] if runs and group["server"] else "None"
+    yield columns.row("current", current, indent=_INNER)
+    for resource in group["resources"]:
+        shown = resource["state"] if runs or not only else "Offline"
+        yield columns.row(resource["name"], shown, resource["type"], indent=_INNER)
+
+
+def _state(monitor: Monitor, only: str) -> str:
+    there = monitor["servers"].get(only)
+    if not only:
+        return monitor["state"]
+    return there["state"] if there else "Unknown"

@@ -1,0 +1,1 @@
+"""Messages to people: a companion reads the journal and sends what was asked for, at least once."""

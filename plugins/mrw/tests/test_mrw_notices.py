@@ -1,0 +1,73 @@
+"""mrw with the notices that `clprexec` really writes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import attrs
+import pytest
+
+from clpcore import api
+from clpcore.ctl.product import notices
+from clpcore.runtime.driving.ports import Folders, LocalPorts
+from clpcore.runtime.places import Root
+from clpcore.runtime.workers.limits import Limits
+from clpcore_mrw.monitor import Config, Mrw, validate
+
+_CALL = api.Call(
+    event=api.Event.START,
+    role=api.Role.ACTIVE,
+    epoch=1,
+    server="node1",
+    home="node1",
+    previous="",
+    group="failover1",
+    resource="exec1",
+    monitor="mrw1",
+)
+
+
+def _look(root: Path, call: api.Call = _CALL) -> api.Observation:
+    ports = LocalPorts(call, Folders.of(Root(root), call), Limits())
+    return asyncio.run(Mrw(Config(category="NIC")).observe(call, ports))
+
+
+@pytest.mark.parametrize("target", ["exec1", ""])
+def test_a_notice_is_an_error_until_it_is_cleared(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLP_ROOT", str(tmp_path))
+    call = _CALL if target else attrs.evolve(_CALL, group="", resource="")
+    mrw1 = {"name": "mrw1", "type": "mrw", "target": target}
+    group = {"name": "failover1", "resources": [{"name": "exec1"}]}
+    file = notices.file({"monitors": [mrw1], "groups": [group]}, "mrw1")  # type: ignore[typeddict-item]  # what it reads
+    assert _look(tmp_path, call) == api.Observation(api.Health.NORMAL, "no notice")
+    notices.add(file, ("NIC", "eth0"))
+    seen = _look(tmp_path, call)
+    assert seen.health is api.Health.ERROR
+    assert seen.certain
+    assert seen.sentence.startswith("notice NIC.eth0 since 20")
+    notices.clear(file, ("NIC", ""))
+    assert _look(tmp_path, call).health is api.Health.NORMAL
+
+
+def test_a_damaged_file_is_no_answer(tmp_path: Path) -> None:
+    file = tmp_path / "run/clpcore/resources/failover1/exec1/notices/mrw1"
+    file.parent.mkdir(parents=True)
+    file.write_text("NIC eth0\n")
+    with pytest.raises(api.Failed, match="clprexec --clear mrw1"):
+        _look(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong"),
+    [
+        (Config(category="NIC", keyword="eth0"), []),
+        (Config(category=""), ["category"]),
+        (Config(category="NIC.eth0"), ["category"]),
+        (Config(category="NIC", keyword="a\tb"), ["keyword"]),
+    ],
+)
+def test_words_that_no_notice_can_have_are_found(config: Config, wrong: list[str]) -> None:
+    assert [problem.key for problem in validate(config)] == wrong

@@ -1,0 +1,202 @@
+"""Servers whose configurations differ: older ones adopt, split ones are told, changes collide."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from clp_lab.trial import Trial
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(90)]
+
+MakeCluster = Callable[..., Trial]
+
+_WATCH = "[monitor.pidw1]\ninterval = {}\n"
+_THIRD = '[server.node3]\npriority = 3\ninterconnect = ["10.5.0.112"]\n'
+_FILES = ("begin", "stop")
+_GROUP = """
+[group.{name}]
+startup_servers = ["node1", "node2"]
+[group.{name}.resource.{name}1]
+type = "exec"
+start = "begin.sh"
+"""
+
+
+def _conf(cluster: Trial, server: str) -> Path:
+    return cluster.lab.server(server).root / "etc/clpcore/conf.d"
+
+
+def _folder(cluster: Trial, server: str) -> Path:
+    return cluster.lab.server(server).root / "var/lib/clpcore/revisions"
+
+
+def _edit(cluster: Trial, server: str, interval: float) -> None:
+    (_conf(cluster, server) / "watch.toml").write_text(_WATCH.format(interval))
+
+
+def _names(cluster: Trial, by: str) -> dict[str, str]:
+    return dict(cluster.status(by)["revisions"])
+
+
+def _wait_one(cluster: Trial, number: int) -> str:
+    def one() -> str:
+        found = {name for by in cluster.names for name in _names(cluster, by).values()}
+        fits = len(found) == 1 and min(found).startswith(f"{number:06}-")
+        return found.pop() if fits else ""
+
+    return cluster.until(one, complaint=f"not all have revision {number}")
+
+
+def _forget(cluster: Trial, server: str) -> None:
+    """Put the server's kept revisions back to what its working copy was at its first start."""
+    shutil.rmtree(_folder(cluster, server))
+
+
+def test_an_edit_that_is_not_applied_is_told_and_not_used(cluster: Trial) -> None:
+    _edit(cluster, "node1", 0.7)
+    cluster.lab.agent_kill("node1")
+    cluster.wait_told("cf1", by="node1", server="node1", difference="1 files differ")
+    cluster.wait_ready()
+    assert cluster.agent("node1")["troubles"][0]["key"] == "cf1"
+    assert "+interval = 0.7" in cluster.do("node1", "config", "diff")
+    assert set(_names(cluster, "node1").values()) == {_wait_one(cluster, 1)}
+
+
+def test_a_server_that_was_away_adopts(make_cluster: MakeCluster) -> None:
+    """It is named, refused, then left out; its working copy follows what it adopts."""
+    cluster = make_cluster(timeout=2)
+    cluster.wait_ready()
+    cluster.do("node2", "server", "stop", "node2")
+    cluster.lab.kill("node2")
+    cluster.until(lambda: cluster.server("node2", "node1")["state"] == "Offline")
+    _edit(cluster, "node1", 0.7)
+    refused = cluster.clp("node1", "config", "apply", "--yes")
+    assert refused.returncode == 1
+    assert "clp config apply --without node2" in refused.stderr
+    cluster.do("node1", "config", "apply", "--yes", "--without", "node2")
+    assert _names(cluster, "node1")["node1"].startswith("000002-")
+    cluster.lab.start("node2")
+    cluster.wait_told("cf3", by="node2", peer="node1")
+    _wait_one(cluster, 2)
+    cluster.wait_online()
+    assert (_conf(cluster, "node2") / "watch.toml").read_text() == _WATCH.format(0.7)
+
+
+def test_a_silent_server_is_left_out_only_by_force(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(timeout=1)
+    cluster.wait_ready()
+    cluster.lab.kill("node2")
+    cluster.wait_told("nm2", by="node1")
+    _edit(cluster, "node1", 0.7)
+    refused = cluster.clp("node1", "config", "apply", "--yes", "--without", "node2")
+    assert refused.returncode == 1
+    assert "has not left cleanly" in refused.stderr
+    cluster.do("node1", "config", "apply", "--yes", "--without", "node2", "--force")
+    cluster.lab.start("node2")
+    _wait_one(cluster, 2)
+
+
+def test_one_number_with_two_configurations_is_told_and_mended(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(timeout=5)
+    cluster.wait_ready()
+    first = _wait_one(cluster, 1)
+    cluster.lab.agent_stop("node2")
+    _forget(cluster, "node2")
+    _edit(cluster, "node2", 0.7)
+    cluster.lab.agent_start("node2")
+    told = cluster.wait_told("cf6", by="node1", peer="node2")
+    cluster.wait_told("cf6", by="node2", peer="node1")
+    assert told.args["mine"] == first
+    assert "clp config adopt node2" in cluster.do("node1", "why")
+    assert "Servers have different ones" in cluster.do("node1", "config", "history")
+    cluster.do("node2", "config", "adopt", "node1")
+    cluster.wait_told("cf7", by="node1", peer="node2")
+    assert _wait_one(cluster, 1) == first
+    cluster.wait_ready()
+    # The other way: the right one is applied once more, over whatever the others have.
+    _edit(cluster, "node1", 0.9)
+    cluster.do("node1", "config", "apply", "--yes", "--force")
+    _wait_one(cluster, 2)
+
+
+def test_two_at_once_collide(cluster: Trial) -> None:
+    """One of them wins at most; the other one learns whose change it met."""
+    for server, interval in (("node1", 0.7), ("node2", 0.9)):
+        _edit(cluster, server, interval)
+    with ThreadPoolExecutor(2) as pool:
+        running = [
+            pool.submit(cluster.clp, server, "config", "apply", "--yes", timeout=60)
+            for server in cluster.names
+        ]
+    ends = [one.result().returncode for one in running]
+    assert ends.count(0) <= 1
+    cluster.wait_ready()
+    names = {name for by in cluster.names for name in _names(cluster, by).values()}
+    assert len(names) == 1
+    assert names.pop().startswith("000002-" if 0 in ends else "000001-")
+
+
+def test_rollback_is_a_new_revision_with_the_old_digest(cluster: Trial) -> None:
+    _edit(cluster, "node1", 0.7)
+    cluster.do("node1", "config", "apply", "--yes")
+    cluster.wait_ready()
+    diff = json.loads(cluster.do("node2", "config", "diff", "1", "2", "--json"))
+    assert [change["what"] for change in diff["changes"]] == ["monitor pidw1: interval"]
+    cluster.do("node2", "config", "rollback", "1", "--yes")
+    _wait_one(cluster, 3)
+    told = json.loads(cluster.do("node1", "config", "history", "--json"))
+    first, _, third = told["revisions"]
+    assert first["digest"] == third["digest"]
+    assert third["comment"] == f"as 000001-{first['digest'][:12]}"
+    assert (third["by"], third["server"]) == ("root", "node2")
+    assert not (_conf(cluster, "node1") / "watch.toml").exists()
+    missing = cluster.clp("node1", "config", "rollback", "9", "--yes")
+    assert "node1 keeps no revision 9" in missing.stderr
+
+
+def test_a_group_that_was_stopped_to_apply_runs_again_whatever_happens(
+    make_cluster: MakeCluster,
+) -> None:
+    """The coordinator dies while it stops groups: nothing is committed, and they all come back."""
+    names = ("quick", "slow")
+    scripts = {f"{name}/{name}1/{file}.sh": "exit 0" for name in names for file in _FILES}
+    scripts["slow/slow1/stop.sh"] = "sleep 1"
+    conf = "".join(_GROUP.format(name=name) for name in names)
+    cluster = make_cluster(conf, timeout=5, scripts=scripts)
+    cluster.wait_ready("failover1", *names)
+    for name in names:
+        script = _conf(cluster, "node1").with_name("scripts") / f"{name}/{name}1/begin.sh"
+        script.write_text("#!/bin/sh\nexit 0 # changed\n")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(cluster.clp, "node1", "config", "apply", "--yes", timeout=60)
+        cluster.wait_told("rc40", by="node1", group="slow")
+        cluster.until(lambda: cluster.group("node1", "quick")["wanted"] == "stopped")
+        cluster.lab.agent_kill("node1")
+    cluster.wait_told("cf9", by="node1", group="quick", seconds=30)
+    for name in names:
+        cluster.wait_group("node1", name, by="node2")
+    assert _wait_one(cluster, 1)
+    cluster.until(lambda: not (_folder(cluster, "node1") / "restart.json").exists())
+    assert cluster.group("node2")["epoch"] == 1
+
+
+def test_three_servers(make_cluster: MakeCluster) -> None:
+    """All take part; one that was killed right then adopts from whoever has it."""
+    cluster = make_cluster(_THIRD, timeout=5)
+    cluster.wait_ready()
+    _edit(cluster, "node3", 0.7)
+    with ThreadPoolExecutor(1) as pool:
+        applying = pool.submit(cluster.clp, "node3", "config", "apply", "--yes", timeout=60)
+        folder = _folder(cluster, "node3")
+        cluster.until(lambda: any(folder.glob("000002-*")) or applying.done())
+        cluster.lab.agent_kill("node2")
+    assert "is on node3, node1, node2" in applying.result().stdout
+    _wait_one(cluster, 2)
+    cluster.wait_ready()
+    assert cluster.group("node3")["epoch"] == 1

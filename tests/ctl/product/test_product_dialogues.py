@@ -1,0 +1,127 @@
+"""What the product's commands print, as dialogues: dialogues/*.txt, one for each state.
+
+``$ clpstat ...`` is typed, the rest is what comes: plain lines from stdout, ``! `` from stderr, and
+the exit code if it is not 0. CLP_RECORD=1 writes them anew: read the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Document = dict[str, Any]
+Run = Callable[[str], tuple[str, str, int]]
+
+_DIALOGUES = Path(__file__).with_name("dialogues")
+
+
+def _running(status: Document) -> None:
+    """All is well; a second group was stopped by an operator."""
+    group = copy.deepcopy(status["groups"][0])
+    group |= {"name": "failover2", "state": "Offline", "server": None, "wanted": "stopped"}
+    group["resources"] = [{"name": "fip1", "type": "fip", "state": "Offline"}]
+    group["servers"]["node1"] |= {"state": "Offline", "epoch": 0}
+    pidw1 = status["monitors"][0]["servers"]
+    pidw1["node2"] = {**pidw1["node1"], "state": "Offline"}
+    status["groups"].append(group)
+
+
+def _stopped(status: Document) -> None:
+    """The agents are there, the cluster is stopped."""
+    status |= {"phase": "offline", "leader": None}
+    for server in status["servers"]:
+        server["state"] = server["heartbeats"][0]["state"] = "Offline"
+    _is_down(status)
+
+
+def _half_started(status: Document) -> None:
+    """node1 waits for node2, which it has not heard yet."""
+    status |= {"phase": "starting", "leader": None}
+    status["servers"][0]["state"] = "Online Pending"
+    status["servers"][0]["heartbeats"][0]["state"] = "Error"
+    status["servers"][1] |= {"state": "Unknown", "boot": None, "heard_ms_ago": None}
+    status["servers"][1]["heartbeats"][0]["state"] = "Unknown"
+    _is_down(status)
+    _forget(status, "node2")
+
+
+def _is_down(status: Document) -> None:
+    group = status["groups"][0]
+    group |= {"state": "Offline", "server": None}
+    for part in (*group["resources"], *group["servers"].values(), *status["monitors"]):
+        part["state"] = "Offline"
+    for monitor in status["monitors"]:
+        for there in monitor["servers"].values():
+            there["state"] = "Offline"
+
+
+def _partitioned(status: Document) -> None:
+    """Seen from node2: node1, which ran the group, is silent; nothing proves that it stopped."""
+    status["server"] = status["leader"] = "node2"
+    status["servers"][0] |= {"state": "Unknown", "heard_ms_ago": 93_400}
+    for server in status["servers"]:
+        server["heartbeats"][0]["state"] = "Error"
+    blocked = {"key": "rc530", "args": {"group": "failover1", "server": "node1"}}
+    group = status["groups"][0]
+    group |= {"state": "Unknown", "because": blocked}
+    for resource in group["resources"]:
+        resource["state"] = "Unknown"
+    status["monitors"][0]["state"] = "Offline"
+    _forget(status, "node1")
+
+
+def _forget(status: Document, server: str) -> None:
+    for part in (*status["groups"], *status["monitors"]):
+        part["servers"].pop(server, None)
+
+
+_STATES = {
+    "running": _running,
+    "stopped": _stopped,
+    "half_started": _half_started,
+    "partitioned": _partitioned,
+}
+_WITHOUT_AGENT = ("no_agent", "usage", "help")
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("state", _STATES)
+def test_dialogue(state: str, status: Document, product: Run, root: Path) -> None:
+    _STATES[state](status)
+    _hold(state, product, root)
+
+
+@pytest.mark.parametrize("name", _WITHOUT_AGENT)
+def test_dialogue_without_an_agent(name: str, product: Run, root: Path) -> None:
+    _hold(name, product, root)
+
+
+def _hold(name: str, product: Run, root: Path) -> None:
+    """Type what the file types and compare everything else."""
+    path = _DIALOGUES / f"{name}.txt"
+    before = path.read_text()
+    parts = re.split(r"^\$ (.*)\n", before, flags=re.MULTILINE)
+    typed = parts[1::2]
+    assert typed, f"{path} types nothing"
+    after = parts[0] + "\n".join(_exchange(product, line, root) for line in typed)
+    if os.environ.get("CLP_RECORD"):
+        path.write_text(after)
+    assert after == before
+
+
+def _exchange(product: Run, line: str, root: Path) -> str:
+    out, err, code = product(line)
+    told = f"$ {line}\n{out}"
+    told += "".join(f"! {complaint}\n" for complaint in err.splitlines())
+    told += f"exit {code}\n" if code else ""
+    return told.replace(str(root), "ROOT")
+
+
+def test_every_dialogue_is_held() -> None:
+    assert {path.stem for path in _DIALOGUES.iterdir()} == {*_STATES, *_WITHOUT_AGENT}
