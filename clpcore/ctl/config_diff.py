@@ -59,7 +59,7 @@ def run(args: Namespace) -> Exit:
         print(json.dumps({"schema": 1, **told, "usable": plan is not None}))
         return Exit.DONE
     if not lines:
-        print(f"No difference: {name} is as revision {old.revision.name}.")
+        print(f"No difference between {old.revision.name} and {name}.")
         return Exit.DONE
     print(*lines, "", sep="\n")
     if plan is None:

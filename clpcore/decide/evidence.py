@@ -68,10 +68,10 @@ def stir(turn: Turn, groups: Iterable[str], server: str = "") -> None:
 
     What rests on a third server needs nobody: with many groups that is nearly all of them.
     """
+    restless = {turn.me, server, *maintenance.all_drained(turn)}
     for group in groups:
         record = turn.records[group]
-        at_rest = record.owner not in (turn.me, server) and lives(turn, record)
-        at_rest = at_rest and not maintenance.drained(turn, record.owner)
+        at_rest = record.owner not in restless and lives(turn, record)
         if not at_rest or group in turn.failback:
             turn.stir(group)
         else:

@@ -27,6 +27,11 @@ def drained(turn: Turn, server: str) -> bool:
     return _is_on(turn, server)
 
 
+def all_drained(turn: Turn) -> tuple[str, ...]:
+    """Give the servers that are to run no groups."""
+    return tuple(about for about, word in turn.maintenance.items() if word.on and about != CLUSTER)
+
+
 def _is_on(turn: Turn, about: str) -> bool:
     word = turn.maintenance.get(about)
     return word is not None and word.on

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 READY: Final = {"ready": True}
 _AGAIN_FIRST, _AGAIN_MOST = 1.0, 60.0  # seconds
 _LEAVE: Final = 1.0  # seconds from its last word to its end
+_LEFT: Final = "CLP_LEFT_COMPANIONS"  # pids, for the agent that this process becomes
+_REAPED: Final = 30.0  # seconds in which they have ended
 _LONGEST: Final = 64 * 1024  # bytes of a line
 
 
@@ -43,7 +46,7 @@ class Companions:
     def __init__(self, troubles: Troubles) -> None:
         """Tell *troubles* how they fare."""
         self._troubles = troubles
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = [asyncio.create_task(_reap(os.environ.pop(_LEFT, "")))]
 
     def start(self, companion: Companion) -> None:
         """Keep it running from now on."""
@@ -83,7 +86,7 @@ class Companions:
             logger.warning("%s said something that cannot be read: %r", companion.what, error)
             process.kill()
         except asyncio.CancelledError:
-            _reap(process)
+            _leave(process)
             raise
         return f"exit code {await asyncio.to_thread(_end, process)}"
 
@@ -123,6 +126,24 @@ def _end(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Forget a process that goes on for a moment: init waits for it once we are gone."""
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    """Leave it to itself: it ends soon after us, or after what we become when we start again."""
+    os.environ[_LEFT] = f"{os.environ.get(_LEFT, '')} {process.pid}".strip()
     process.returncode = 0  # no warning that it still runs
+
+
+async def _reap(left: str) -> None:
+    """Wait for the companions of the agent that this process was, so that no zombie stays."""
+    pids = {int(pid) for pid in left.split() if pid.isdecimal()}
+    until = asyncio.get_running_loop().time() + _REAPED
+    while pids and asyncio.get_running_loop().time() < until:
+        pids = {pid for pid in pids if _lives(pid)}
+        await asyncio.sleep(1)
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a child has not ended; one that has is waited for."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False

@@ -50,7 +50,7 @@ def run(where: Whereabouts, template: Template, loading: Loading, notify: Notify
 
 def _run(where: Whereabouts, template: Template, loading: Loading, notify: Notify) -> End:
     loaded = _loaded(loading)
-    config = _usable(loaded, where.server)
+    config = _usable(loaded, where)
     tally = Tally()
     ring = read_key(where.root.key)
     lock = take_lock(where.root.lock)
@@ -102,10 +102,18 @@ def _loaded(loading: Loading) -> Loaded:
         raise CannotStart(f"the configuration cannot be read: {error}") from error
 
 
-def _usable(loaded: Loaded, server: str) -> ClusterConfig:
-    config = loaded.config
+def _usable(loaded: Loaded, where: Whereabouts) -> ClusterConfig:
+    config, server = loaded.config, where.server
     if config is None:
-        raise CannotStart(f"the configuration has errors:\n\n{loaded.report}")
+        text = f"the configuration has errors:\n\n{loaded.report}"
+        if loaded.revision is not None:
+            text += (
+                f"\nThis is revision {loaded.revision.name}, and not {where.root.conf}. If nothing "
+                "can be mended around it (a plugin that is not installed), move "
+                f"{where.root.revisions} away: {where.root.conf} is revision 1 then, and adopts "
+                "that of the other servers.\n"
+            )
+        raise CannotStart(text)
     if server not in config.server_by_name:
         raise CannotStart(
             f"this server is {server!r}, and the configuration names "

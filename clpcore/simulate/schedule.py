@@ -9,6 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+import attrs
+
+from clpcore.model.hooks import HookPoint
+
 Lines = tuple[str, ...]
 
 # What the cluster promises, by kind of schedule. `proven`: whatever happens, never two. `crash`: a
@@ -48,8 +52,11 @@ def schedule(seed: int, *, length: int = 25) -> Lines:
     lines += _between_groups(seed, groups)
     lines += ["exclusive"] if kind != "open" else []
     lines += [f"boot {name}" for name in names if dice.random() < MOSTLY]
+    lines += _scripts(seed, groups)
+    work = _Worker(random.Random(f"work {seed}"), names, groups)  # noqa: S311 - dice, no secret
     for _ in range(dice.randint(5, length)):
         lines += [f"run {dice.choice((3, 40, 150, 400, 900, 2500))} ms", deal.fault()]
+        lines += work.request()
     return (*lines, "run 400 ms", "calm", "recovers")
 
 
@@ -68,6 +75,52 @@ def _between_groups(seed: int, groups: int) -> list[str]:
         lines.append(f"watcher ipw1 {dice.choice(('all groups', 'failover1', 'local server'))}")
         lines += ["set ipw1.interval 400", "set ipw1.timeout 300"]
     return lines
+
+
+def _scripts(seed: int, groups: int) -> list[str]:
+    """Deal hook scripts, and how they end."""
+    dice = random.Random(f"scripts {seed}")  # noqa: S311 - dice, no secret
+    lines = ["set hook_timeout 500"]
+    for n in range(1, groups + 1):
+        if dice.random() < SELDOM:
+            points = ",".join(point.value for point in HookPoint if point.of_resource)
+            lines.append(f"set exec{n}.hooks {points}")
+            lines.append(f"tell exec{n} node1 hook {dice.choice(('fails', 'stalls'))} 2")
+        if dice.random() < SELDOM:
+            points = ",".join(point.value for point in HookPoint if not point.of_resource)
+            lines.append(f"set pidw{n}.hooks {points}")
+    return lines
+
+
+@attrs.frozen
+class _Worker:
+    """An operator who works on servers and resources; his dice are his own, so that seeds stay."""
+
+    dice: random.Random
+    names: Sequence[str]
+    groups: int
+
+    def request(self) -> list[str]:
+        """Give what he asks for now, mostly nothing."""
+        if self.dice.random() < MOSTLY - SELDOM:
+            return []
+        n, other = self.dice.randint(1, self.groups), self.dice.choice(self.names)
+        resource = self.dice.choice((f"exec{n}", f"lbpp{n}"))
+        force = self.dice.choice(("", " --force"))
+        command = self.dice.choice(
+            (
+                "cluster suspend",
+                "cluster resume",
+                "cluster resume",
+                f"server drain {other}",
+                f"server undrain {other}",
+                f"group restart failover{n}",
+                f"resource stop {resource} --group failover{n}{force}",
+                f"resource start {resource} --group failover{n}{force}",
+                f"resource restart {resource} --group failover{n}",
+            )
+        )
+        return [f"{self.dice.choice(self.names)}$ clp {command}"]
 
 
 class _Dealer:

@@ -29,6 +29,7 @@ from clpcore.ctl.main import COMMANDS
 from clpcore.messages.catalogue import entries
 from clpcore.model.alerts import TYPES, Alert
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.runtime.metrics.families import FAMILIES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -47,6 +48,8 @@ _TABLES: Final = {
     "[group.NAME]": Group,
     "[group.NAME.resource.NAME]": Resource,
     "[monitor.NAME]": Monitor,
+    "[exclusion.NAME]": ExclusionRule,
+    "[server_group.NAME]": ServerGroup,
     "[alert.NAME]": Alert,
     **{f'[alert.NAME], type = "{name}"': cls for name, cls in TYPES.items()},
 }

@@ -71,7 +71,10 @@ def test_killing_both_agents_at_once_fails_no_request(cluster: Trial) -> None:
 def test_an_activation_that_dies_with_its_agent_is_begun_again(make_cluster: MakeCluster) -> None:
     """R10: what was begun is in the journal and the marker; two starts never run side by side."""
     cluster = make_cluster('[group.slow.resource.slow1]\ntype = "exec"\n', scripts=_SLOW)
-    starts = cluster.lab.server("node1").root / "var/lib/clpcore/revisions/current/scripts/slow/slow1/starts"
+    starts = (
+        cluster.lab.server("node1").root
+        / "var/lib/clpcore/revisions/current/scripts/slow/slow1/starts"
+    )
     cluster.until(starts.exists)
     cluster.lab.agent_kill("node1")
     cluster.wait_group("node1", "slow", by="node2", epoch=1)

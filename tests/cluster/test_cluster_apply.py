@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -86,10 +87,13 @@ def _folder(cluster: Trial, server: str) -> Path:
     return cluster.lab.server(server).root / "var/lib/clpcore/revisions"
 
 
-def _wait_started_anew(cluster: Trial, *servers: str) -> None:
-    cluster.wait_online()
-    for server in servers or cluster.names:
-        cluster.until(lambda server=server: cluster.agent(server)["start"] > 1)  # type: ignore[misc]
+def _wait_dropped(cluster: Trial) -> None:
+    """Wait until no server holds a revision that is not committed."""
+
+    def dropped() -> bool:
+        return not any((_folder(cluster, name) / "staged").exists() for name in cluster.names)
+
+    cluster.until(dropped)
 
 
 _EXEC2 = """
@@ -145,8 +149,7 @@ def test_what_one_server_refuses_nobody_commits(cluster: Trial) -> None:
     assert "node2: conf.d/extra.toml:" in refused.stderr
     assert "There is no file /no." in refused.stderr
     assert set(_revisions(cluster, "node1").values()) == {first}
-    cluster.until(lambda: not (_folder(cluster, "node2") / "staged").exists())
-    assert not (_folder(cluster, "node1") / "staged").exists()
+    _wait_dropped(cluster)
     assert cluster.agent("node1")["start"] == cluster.agent("node2")["start"] == 1
 
 
@@ -196,3 +199,16 @@ def test_an_agent_that_dies_over_an_apply_leaves_all_or_none(
     _write(cluster, "node1", "extra.toml", _FASTER)  # and the next apply finds nothing in its way
     cluster.until(lambda: cluster.clp("node1", "config", "apply", "--yes").returncode == 0, 30)
     assert _revisions(cluster, "node2")["node1"] > name
+
+
+def test_a_client_that_goes_away_before_the_commit_changes_nothing(cluster: Trial) -> None:
+    first = _wait_all_have(cluster, 1)
+    _write(cluster, "node1", "extra.toml", _PIDW)
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(str(cluster.lab.server("node1").root / "run/clpcore/control"))
+        end.sendall(b'{"do": "apply", "comment": "never"}\n')
+        cluster.until((_folder(cluster, "node2") / "received").exists)
+    _wait_dropped(cluster)
+    assert _wait_all_have(cluster, 1) == first
+    cluster.do("node1", "config", "apply", "--yes")
+    _wait_all_have(cluster, 2)

@@ -200,3 +200,28 @@ def test_three_servers(make_cluster: MakeCluster) -> None:
     _wait_one(cluster, 2)
     cluster.wait_ready()
     assert cluster.group("node3")["epoch"] == 1
+
+
+def test_a_server_is_taken_out_and_put_in_again(make_cluster: MakeCluster) -> None:
+    """Out only after it has left; in again, it adopts what it meets; the service never stops."""
+    cluster = make_cluster(_THIRD, timeout=5)
+    cluster.wait_ready()
+    extra = _conf(cluster, "node1") / "extra.toml"
+    extra.write_text("")
+    refused = cluster.clp("node1", "config", "apply", "--yes")
+    assert refused.returncode == 1
+    assert "clp server stop node3" in refused.stderr
+    cluster.do("node1", "server", "stop", "node3")
+    cluster.lab.agent_stop("node3")
+    cluster.do("node1", "config", "apply", "--yes")
+    cluster.wait_online("node1", "node2")
+    assert [server["name"] for server in cluster.status("node2")["servers"]] == ["node1", "node2"]
+    cluster.do("node1", "group", "move", "failover1", "--to", "node2")
+    cluster.do("node1", "group", "move", "failover1", "--to", "node1")
+    extra.write_text(_THIRD)
+    cluster.do("node1", "config", "apply", "--yes")
+    cluster.lab.agent_start("node3")
+    cluster.wait_told("cf3", by="node3")
+    cluster.do("node3", "server", "start", "node3")
+    _wait_one(cluster, 3)
+    cluster.wait_ready()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from clpcore.config import hooks
+from clpcore.config.plan import Effect, plan
+from clpcore.config.revision import File
 from clpcore.model.hooks import HookPoint
 from clpcore.simulate.example import example
 
@@ -45,3 +47,15 @@ def test_every_point_is_of_a_resource_or_of_a_monitor() -> None:
         "before_deactivation.sh",
         "after_deactivation.sh",
     ]
+
+
+def test_a_changed_hook_restarts_nothing(tmp_path: Path) -> None:
+    """Who reads it is the next activation; the resource is as it was."""
+    _write(tmp_path, "failover1/exec1/after_activation.sh")
+    old, new = example(), hooks.found(example(), tmp_path)
+    file = File(0o755, b"#!/bin/sh\n")
+    changed = plan(old, new, ({}, {"scripts/failover1/exec1/after_activation.sh": file}))
+    assert {change.effect for change in changed} == {Effect.RUNNING}
+    assert "hooks" in changed[0].what
+    changed = plan(old, new, ({}, {"scripts/failover1/exec1/start.sh": file}))
+    assert Effect.RESTART in {change.effect for change in changed}

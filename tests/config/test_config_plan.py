@@ -13,7 +13,8 @@ from clpcore.config.revision import File
 from clpcore.model.alerts import Alert
 from clpcore.model.alerts import File as AlertFile
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
-from clpcore.model.states import Automatic, FinalAction
+from clpcore.model.relations import ExclusionRule, ServerGroup
+from clpcore.model.states import Automatic, Exclusion, FinalAction
 
 _EXEC = Resource(name="exec1", group="g1", type="exec", settings={"start": "a.sh"})
 _PORT = Resource(name="lbpp1", group="g1", type="lbpp", depends_on=("exec1",))
@@ -137,6 +138,21 @@ def test_alerts_come_go_and_change_at_run_time() -> None:
     assert plan.plan(_OLD, with_it) == (Change("alert file1 is new"),)
     assert plan.plan(with_it, changed) == (Change("alert file1 changes"),)
     assert plan.plan(with_it, _OLD) == (Change("alert file1 is removed"),)
+
+
+def test_rules_and_server_groups_change_at_run_time() -> None:
+    rule, zone = (
+        ExclusionRule(name="apart", groups=("g1", "g2")),
+        ServerGroup(name="east", servers=()),
+    )
+    new = attrs.evolve(_OLD, exclusions=(rule,), server_groups=(zone,))
+    rules = attrs.evolve(new, exclusions=(attrs.evolve(rule, rule=Exclusion.ABSOLUTE),))
+    assert plan.plan(_OLD, new) == (
+        Change("exclusion rule apart is new"),
+        Change("server group east is new"),
+    )
+    assert plan.plan(new, rules) == (Change("exclusion rule apart changes"),)
+    assert Change("server group east is removed") in plan.plan(new, _OLD)
 
 
 def test_nothing_changes_by_itself() -> None:

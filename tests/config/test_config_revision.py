@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from clpcore.config import difference, revision, working
 from clpcore.config.revision import FORMAT, BadBundle, File
 from clpcore.config.working import Folders
+from clpcore.model.revisions import MOST_BYTES
 
 _NAMES = st.text("abcé_-1", min_size=1, max_size=5)
 _PATHS = st.one_of(
@@ -88,7 +89,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
         (FORMAT + _entry("conf.d/a.toml") + _entry("conf.d/a.toml"), "order"),
         (FORMAT + _entry("scripts/g") + _entry("scripts/g/r"), "a file and a folder"),
         (FORMAT + b"644 1 conf.d/\xff.toml\nx\n", "UTF-8"),
-        (FORMAT + b"x" * revision.MOST_BYTES, "at most"),
+        (FORMAT + b"x" * MOST_BYTES, "at most"),
         (FORMAT + b"".join(_entry(f"scripts/g/r/{n:05}") for n in range(2_001)), "more than 2000"),
     ],
 )

@@ -110,6 +110,16 @@ def test_the_agent_may_say_not_yet(clp: Clp, answers: Document) -> None:
     assert clp("group stop failover1 --wait 0")[2] == Exit.DONE
 
 
+def test_what_is_done_but_not_as_meant_is_a_warning(clp: Clp, answers: Document) -> None:
+    args = {"group": "failover1", "server": "node2", "reason": "the port is taken"}
+    answers["ask"] = [{"ok": True, "because": [{"key": "op20", "args": args}]}]
+    said, complaint, code = clp("group start failover1")
+    assert (code, said.startswith("Group failover1 runs (")) == (Exit.DONE, True)
+    assert complaint == "clp: op20 group=failover1 server=node2 reason=the port is taken [op20]\n"
+    told = json.loads(clp("group start failover1 --json")[0])
+    assert (told["ok"], told["because"]) == (True, answers["ask"][0]["because"])
+
+
 def _with_node1(status: Document, state: str) -> Document:
     node1, node2 = status["servers"]
     return {"ok": True, "status": {**status, "servers": [{**node1, "state": state}, node2]}}

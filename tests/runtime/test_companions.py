@@ -50,6 +50,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
     monkeypatch.setattr(companions, "_start", start)
     monkeypatch.setattr(companions, "_AGAIN_FIRST", 0.01)
+    monkeypatch.setenv("CLP_LEFT_COMPANIONS", "")
     yield made
     for process in made.processes:
         with contextlib.suppress(ChildProcessError):  # it was waited for
@@ -123,6 +124,25 @@ def test_one_that_babbles_is_ended_and_started_again(
 ) -> None:
     run(world, f"agent.sendall({words}); agent.recv(1)", until, lambda: len(world.processes) > 1)
     assert keys(world)[0] == "pm520"
+
+
+def test_no_zombie_is_left_when_the_process_starts_again(
+    monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setenv("CLP_LEFT_COMPANIONS", f"{process.pid} 999999999 x")
+
+    async def live() -> None:
+        kept = Companions(Troubles(lambda _: None))
+        assert "CLP_LEFT_COMPANIONS" not in os.environ
+        assert process.stdin is not None
+        process.stdin.close()
+        await until(lambda: not os.path.exists(f"/proc/{process.pid}"))  # noqa: PTH110
+        kept.close()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(live())
+    process.returncode = 0
 
 
 def test_who_needs_which() -> None:

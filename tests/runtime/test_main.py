@@ -411,3 +411,32 @@ def test_it_tells_a_service_manager(agents: Pair, tmp_path: Path) -> None:
         while "STOPPING=1" not in heard or "EXTEND_TIMEOUT_USEC=30000000" not in heard:
             heard.append(manager.recv(200).decode())
         assert "STATUS=starting" in heard
+
+
+def test_an_edit_is_not_run_before_it_is_applied(agents: Pair) -> None:
+    one, _ = agents
+    one.start()
+    one.expect(lambda: is_started(one))
+    one.signal(signal.SIGTERM)
+    assert one.wait() == 0
+    configuration(one, "[cluster]\nheartbeat_intervall = 1")
+    one.start()
+    one.expect(lambda: is_started(one))
+    assert [each["key"] for each in one.ask(do="agent")["agent"]["troubles"]] == ["cf1"]
+
+
+def test_a_committed_revision_that_cannot_be_used_has_a_way_out(agents: Pair) -> None:
+    """As when a plugin was uninstalled: what to do is said, and it works."""
+    one, _ = agents
+    one.start()
+    one.expect(lambda: is_started(one))
+    one.signal(signal.SIGTERM)
+    assert one.wait() == 0
+    revisions = one.root / "var/lib/clpcore/revisions"
+    (revisions / "current/about.json").unlink()
+    one.start()
+    assert one.wait() == 78
+    assert f"restore {revisions} from a backup" in one.log
+    shutil.rmtree(revisions)
+    one.start()
+    one.expect(lambda: is_started(one))

@@ -57,13 +57,16 @@ class Columns:
         """Make the column of names as wide as usual, or *long*."""
         self._wide = LONG if long else NAME
 
-    def head(self, name: str, state: str, *, mark: str = " ") -> str:
+    def head(self, name: str, state: str, comment: str = "", *, mark: str = " ") -> str:
         """Draw a server or a group: its name is padded with dots."""
         cut = name[: self._wide]
-        return f"   {mark}{f'{cut} ':.<{self._wide + 1}}: {state}"
+        return f"   {mark}{f'{cut} ':.<{self._wide + 1}}: {_said(state, comment)}"
 
     def row(self, name: str, state: str, comment: str = "", *, indent: int = 4) -> str:
         """Draw what belongs to it, or with *indent* 4 what stands alone."""
         room = self._wide + 4 - indent
-        line = f"{' ' * indent}{name[:room]:<{room}} : "
-        return line + (f"{state:<{_STATE}} {plain(comment)}" if comment else state)
+        return f"{' ' * indent}{name[:room]:<{room}} : {_said(state, comment)}"
+
+
+def _said(state: str, comment: str) -> str:
+    return f"{state:<{_STATE}} {plain(comment)}" if comment else state

@@ -24,11 +24,13 @@ def overview(status: Status, *, long: bool, local: bool) -> str:
 
 def _lines(status: Status, servers: list[Server], columns: Columns, only: str) -> Iterator[str]:
     yield f"  Cluster : {status['cluster']}"
+    if status["suspended"]:  # no state of clpstat's own says it, and nobody may miss it
+        yield "  Suspend : nothing is watched, and nothing fails over"
     yield "  <server>"
     for server in servers:
-        yield columns.head(
-            server["name"], server["state"], mark="*" if server["name"] == status["server"] else " "
-        )
+        mark = "*" if server["name"] == status["server"] else " "
+        drained = "drained" if server["drained"] else ""
+        yield columns.head(server["name"], server["state"], drained, mark=mark)
         for path in server["heartbeats"]:
             kind = _HEARTBEATS.get(path["type"], path["type"])
             yield columns.row(path["name"], path["state"], kind, indent=_INNER)

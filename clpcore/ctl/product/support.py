@@ -69,8 +69,11 @@ class Collector:
             self._machine,
         )
         for source in sources:
-            for name, text in source():
-                yield name, scrub(text)
+            try:
+                for name, text in source():
+                    yield name, scrub(text)
+            except Exception as error:  # noqa: BLE001 - what is damaged is why support is asked
+                self.missing[source.__name__.strip("_")] = f"{type(error).__name__}: {error}"
         yield "about.json", scrub(json.dumps(self._about(), indent=1))
 
     # -- what must not leave
@@ -139,7 +142,7 @@ class Collector:
                 self.missing[name] = str(error)
 
     def _about(self) -> dict[str, Any]:
-        ours = (d for d in importlib.metadata.distributions() if d.name.startswith("clp"))
+        ours = (d for d in importlib.metadata.distributions() if str(d.name).startswith("clp"))
         return {
             "schema": 1,
             "server": self.server,

@@ -65,6 +65,11 @@ class Refused(Exception):
         self.by_server = dict(by_server or {})
 
 
+def told(error: OSError) -> str:
+    """Give the words for a file that cannot be read or written."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
 class Tasks:
     """What goes on beside the loop's callbacks, until ``close``."""
 

@@ -32,7 +32,7 @@ from clpcore.runtime.revisions.restarting import Restarter, Waiting
 
 logger = logging.getLogger(__name__)
 
-_PREPARE: Final = 30.0  # seconds in which every server must have checked it
+PREPARE_S: Final = 30.0  # seconds in which every server must have checked it
 _ASK_AGAIN: Final = 1.0  # seconds; an agent that died over it has started again by then
 _COMMIT: Final = 3.0  # seconds that those who have committed are waited for, for the report alone
 
@@ -207,12 +207,12 @@ class Coordinator:
             dry=wish.dry,
             insist=wish.force,
         )
-        answers = await self._ask_all(asked, word, Prepared, _PREPARE)
+        answers = await self._ask_all(asked, word, Prepared, PREPARE_S)
         refused: dict[str, tuple[Because | None, tuple[Finding, ...]]] = {}
         for name in asked:
             answer = answers.get(name)
             if answer is None:
-                late = messages.because("cf25", server=name, seconds=int(_PREPARE))
+                late = messages.because("cf25", server=name, seconds=int(PREPARE_S))
                 gone = messages.because("cf23", server=name)
                 refused[name] = gone if self._silent([name]) else late, ()
             elif answer.because or answer.findings:

@@ -10,7 +10,7 @@ from clpcore.model.reasons import Because
 from clpcore.model.revisions import number_of
 from clpcore.runtime import clock
 from clpcore.runtime.revisions.archive import BrokenArchive
-from clpcore.runtime.revisions.around import Around, Here, Refused, Tasks
+from clpcore.runtime.revisions.around import Around, Here, Refused, Tasks, told
 from clpcore.runtime.revisions.carrying import Carrier, NotCarried
 from clpcore.runtime.revisions.checking import Checked
 from clpcore.runtime.revisions.holding import Hold, Holding
@@ -96,6 +96,8 @@ class Follower:
             await self._commit(hold, sender)
         except NotCarried as error:
             raise Refused(self._because(sender, name, str(error))) from None
+        except OSError as error:
+            raise Refused(self._because(sender, name, told(error))) from error
         finally:
             await self._holding.drop(hold)
 

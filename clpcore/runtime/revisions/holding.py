@@ -36,7 +36,7 @@ class Hold:
     def revision(self) -> Revision | None:
         """Give what is staged for it, once that can be used here."""
         found = self.checked
-        usable = found and not (found.error or found.findings or found.same)
+        usable = found and not (found.error or found.findings)
         return found.revision if found and usable else None
 
 
@@ -99,12 +99,14 @@ class Holding:
 
     async def receive(self, hold: Hold, bundle: Bundle) -> Checked:
         """Stage and check what came from another server."""
-        path = self._archive.folder / "received"
+        path, revision = self._archive.folder / "received", bundle.revision
         await asyncio.to_thread(archive.write, path, bundle.data)
-        revision = bundle.revision
-        return await self.check(
-            hold, revision.number, bundle.about, bundle=path, digest=revision.digest
-        )
+        try:
+            return await self.check(
+                hold, revision.number, bundle.about, bundle=path, digest=revision.digest
+            )
+        finally:
+            path.unlink(missing_ok=True)
 
     async def commit(self, hold: Hold) -> Revision:
         """Commit what is held; on disk when it returns.

@@ -18,7 +18,7 @@ from clpcore.model.revisions import (
 )
 from clpcore.runtime import clock
 from clpcore.runtime.revisions.archive import BrokenArchive
-from clpcore.runtime.revisions.around import Around, Here, Refused
+from clpcore.runtime.revisions.around import Around, Here, Refused, told
 from clpcore.runtime.revisions.carrying import Carrier, NotCarried
 from clpcore.runtime.revisions.holding import Hold, Holding
 
@@ -56,6 +56,8 @@ class Participant:
             answer = await self._prepared(sender, asked, hold)
         except Refused as refused:
             answer = Prepared(apply=asked.apply, because=refused.because)
+        except OSError as error:
+            answer = Prepared(apply=asked.apply, because=self._sentence(told(error)))
         if asked.dry or answer.because is not None or answer.findings:
             await self._holding.drop(hold)
         hold.since = clock.now()
@@ -99,8 +101,8 @@ class Participant:
             return
         self._around.send(sender, Committed(asked.apply))
         me = self._here.server
-        told = {"server": me, "revision": revision.name, "by": hold.by, "origin": sender}
-        self._here.troubles.tell(messages.because("cf2", **told))
+        known = {"server": me, "revision": revision.name, "by": hold.by, "origin": sender}
+        self._here.troubles.tell(messages.because("cf2", **known))
         self._again()
 
     async def abandon(self, sender: str, asked: Abandon) -> None:

@@ -13,6 +13,7 @@ from clpcore.model.revisions import Finding
 from clpcore.runtime.operators import accounts
 from clpcore.runtime.operators.control import Client, Document, Serve, refusal
 from clpcore.runtime.operators.desk import Desk
+from clpcore.runtime.revisions.archive import BrokenArchive
 from clpcore.runtime.revisions.around import Refused
 from clpcore.runtime.revisions.coordinator import Wish
 from clpcore.runtime.revisions.steward import Steward
@@ -30,12 +31,15 @@ def verbs(steward: Callable[[], Steward], desk: Desk) -> dict[str, Serve]:
         if wish is None:
             client.reply(refusal("no such apply", '{"do": "apply", "dry": true}'))
             return
+        client.streams = True  # one that goes away before the commit takes its wish along
         try:
             told = await steward().apply(
                 wish, lambda step: client.reply({"ok": True, "progress": step})
             )
         except Refused as refused:
             client.reply(_refusal(refused))
+        except (BrokenArchive, OSError) as error:
+            client.reply(refusal(f"nothing was applied: {error}", "see to it, then apply again"))
         else:
             client.reply({"ok": True, "applied": told})
 

@@ -154,3 +154,17 @@ def test_a_folder_that_cannot_be_written_is_named(root: Path, product: Run) -> N
     out, err, code = product(f"clplogcc -l -o {taken}")
     assert (out, code) == ("", 1)
     assert f"cannot write {taken}/node1-log.tar.gz" in err
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_damaged_journal_does_not_keep_the_rest_from_support(
+    root: Path, product: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> Document:
+        raise ValueError("no JSON")
+
+    monkeypatch.setattr("clpcore.runtime.store.journal.shown", damaged)
+    assert product("clplogcc -l")[2] == 0
+    files = _bundle(root / "var/log/clpcore/node1-log.tar.gz")
+    assert json.loads(files["node1-log/about.json"])["missing"]["journal"] == "ValueError: no JSON"
+    assert "node1-log/working-copy/conf.d/cluster.toml" in files

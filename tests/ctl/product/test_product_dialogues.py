@@ -62,8 +62,9 @@ def _is_down(status: Document) -> None:
 
 
 def _partitioned(status: Document) -> None:
-    """Seen from node2: node1, which ran the group, is silent; nothing proves that it stopped."""
+    """Seen from node2, which is drained: node1 ran the group and is silent, without any proof."""
     status["server"] = status["leader"] = "node2"
+    status["servers"][1]["drained"] = True
     status["servers"][0] |= {"state": "Unknown", "heard_ms_ago": 93_400}
     for server in status["servers"]:
         server["heartbeats"][0]["state"] = "Error"

@@ -84,3 +84,11 @@ def test_a_secret_of_several_lines_is_known_by_each_and_as_json_has_it() -> None
     scrub = Scrubber({'-----BEGIN X-----\nfirst"half\n  second-half\n-----END X-----\n'})
     text = '-----BEGIN X----- first"half, first\\"half, second-half'
     assert scrub(text) == "-----BEGIN X----- ********, ********, ********"
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "piece", ["a", "a-", "token", "token-", "a.b/", "'", "<", "secret=", "x://", "--x ", "\n"]
+)
+def test_no_text_takes_for_ever(piece: str) -> None:
+    Scrubber(())(piece * (300_000 // len(piece)))

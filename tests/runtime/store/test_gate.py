@@ -15,11 +15,13 @@ from clpcore.model.actions import (
     Answer,
     Call,
     Deactivate,
+    Hook,
     Observe,
     Probe,
     StopSelf,
 )
 from clpcore.model.config import ClusterConfig, Server
+from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Boot, Incarnation
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.reasons import Because
@@ -44,6 +46,8 @@ ACTIVATE = Activate(id=1, call=CALL, timeout=1)
 DEACTIVATE = Deactivate(id=2, call=CALL, timeout=1)
 PROBE = Probe(id=3, call=CALL, timeout=1)
 OBSERVE = Observe(id=4, call=CALL, timeout=1)
+HOOK = Hook(id=5, call=CALL, at=HookPoint.BEFORE_DEACTIVATION, timeout=1)
+LATER = Hook(id=6, call=CALL, at=HookPoint.BEFORE_ACTIVATION, timeout=1)
 STOP = StopSelf(how=FinalAction.REBOOT, because=Because("nm1"))
 
 
@@ -143,13 +147,13 @@ def test_a_stop_waits_a_moment_for_a_stuck_disk_and_then_goes(
         gate = Gate(done.append, deaf)
         stuck = durable()
         gate.put(decided(ACTIVATE), stuck)
-        gate.put(decided(DEACTIVATE, answer("1"), STOP), None)
+        gate.put(decided(DEACTIVATE, HOOK, LATER, answer("1"), STOP), None)
         await asyncio.sleep(0)
         assert done == []
-        await until(lambda: done == [DEACTIVATE, STOP])
+        await until(lambda: done == [DEACTIVATE, HOOK, STOP])
         stuck.set_result(None)
         await asyncio.sleep(0)
-        assert done == [DEACTIVATE, STOP, ACTIVATE, answer("1")]
+        assert done == [DEACTIVATE, HOOK, STOP, ACTIVATE, LATER, answer("1")]
 
     asyncio.run(run())
 

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.model.actions import Activate, Driven, Observe, Probe
+from clpcore.model.actions import Activate, Deactivate, Observe, Probe
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.inputs import Outcome
 from clpcore.runtime.driving import processes
@@ -44,7 +44,7 @@ class Cluster:
 
     async def call(
         self,
-        kind: type[Driven],
+        kind: type[Probe | Activate | Deactivate | Observe],
         name: str = "one",
         *,
         timeout: int = 15_000,  # noqa: ASYNC109 - ms
