@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -81,11 +82,16 @@ def test_a_broken_store_is_set_aside_and_the_others_tell_what_it_held(cluster: T
 
 
 def test_a_configuration_error_keeps_the_agent_down_and_the_service_up(cluster: Trial) -> None:
-    """Exit code 78, every problem with its place; corrected, the agent goes on where it was."""
+    """Exit code 78, every problem with its place; corrected, the agent goes on where it was.
+
+    The committed revision is gone, so that the files in /etc count as on a first start.
+    """
     before = cluster.kept("node1")
-    file = cluster.lab.server("node1").root / "etc/clpcore/conf.d/cluster.toml"
+    root = cluster.lab.server("node1").root
+    file = root / "etc/clpcore/conf.d/cluster.toml"
     good = file.read_text()
     with _served(cluster):
+        shutil.rmtree(root / "var/lib/clpcore/revisions")
         file.write_text(good.replace("port = 26001", 'prot = 26001\ncolour = "red"'))
         killed = cluster.lab.agent_kill("node1")
         cluster.until(lambda: "the agent ended with 78" in cluster.log("node1"))

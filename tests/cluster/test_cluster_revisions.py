@@ -53,6 +53,11 @@ def _wait_one(cluster: Trial, number: int) -> str:
     return cluster.until(one, complaint=f"not all have revision {number}")
 
 
+def _stop_agent(cluster: Trial, server: str) -> None:
+    cluster.lab.agent_stop(server)
+    cluster.until(lambda: cluster.lab.status().server(server).agent != "running")
+
+
 def _forget(cluster: Trial, server: str) -> None:
     """Put the server's kept revisions back to what its working copy was at its first start."""
     shutil.rmtree(_folder(cluster, server))
@@ -106,7 +111,7 @@ def test_one_number_with_two_configurations_is_told_and_mended(make_cluster: Mak
     cluster = make_cluster(timeout=5)
     cluster.wait_ready()
     first = _wait_one(cluster, 1)
-    cluster.lab.agent_stop("node2")
+    _stop_agent(cluster, "node2")
     _forget(cluster, "node2")
     _edit(cluster, "node2", 0.7)
     cluster.lab.agent_start("node2")
@@ -212,7 +217,7 @@ def test_a_server_is_taken_out_and_put_in_again(make_cluster: MakeCluster) -> No
     assert refused.returncode == 1
     assert "clp server stop node3" in refused.stderr
     cluster.do("node1", "server", "stop", "node3")
-    cluster.lab.agent_stop("node3")
+    _stop_agent(cluster, "node3")
     cluster.do("node1", "config", "apply", "--yes")
     cluster.wait_online("node1", "node2")
     assert [server["name"] for server in cluster.status("node2")["servers"]] == ["node1", "node2"]
@@ -225,3 +230,45 @@ def test_a_server_is_taken_out_and_put_in_again(make_cluster: MakeCluster) -> No
     cluster.do("node3", "server", "start", "node3")
     _wait_one(cluster, 3)
     cluster.wait_ready()
+
+
+def _quick_on_node2(make_cluster: MakeCluster) -> Trial:
+    scripts = {f"quick/quick1/{file}.sh": "exit 0" for file in _FILES}
+    cluster = make_cluster(_GROUP.format(name="quick"), scripts=scripts)
+    cluster.wait_ready("failover1", "quick")
+    cluster.do("node1", "group", "move", "quick", "--to", "node2")
+    return cluster
+
+
+_OTHER = "[group.quick.resource.quick1]\nstart_timeout = 9\n"
+
+
+def test_a_group_on_a_silent_server_keeps_its_change_from_all(make_cluster: MakeCluster) -> None:
+    """By no force: nobody can stop it there before it changes."""
+    cluster = _quick_on_node2(make_cluster)
+    cluster.lab.cut("node1", "node2")
+    cluster.wait_told("nm2", by="node1")
+    (_conf(cluster, "node1") / "more.toml").write_text(_OTHER)
+    force = ("--yes", "--without", "node2", "--force")
+    refused = cluster.clp("node1", "config", "apply", *force)
+    assert refused.returncode == 1
+    assert "Group quick, which the change restarts, does not stop" in refused.stderr
+    cluster.lab.heal()
+    _wait_one(cluster, 1)
+    cluster.wait_group("node2", "quick", by="node1", epoch=2)
+
+
+def test_a_server_adopts_no_change_of_a_group_that_runs_on_it(make_cluster: MakeCluster) -> None:
+    """What it runs would be left to a configuration that did not start it."""
+    cluster = _quick_on_node2(make_cluster)
+    _forget(cluster, "node2")
+    (_conf(cluster, "node2") / "more.toml").write_text(_OTHER)
+    cluster.lab.agent_kill("node2")
+    cluster.wait_told("cf6", by="node2", peer="node1")
+    cluster.wait_group("node2", "quick", by="node1", epoch=2)
+    refused = cluster.clp("node2", "config", "adopt", "node1")
+    assert refused.returncode == 1
+    assert "it changes group quick, which is not stopped here" in refused.stderr
+    cluster.do("node2", "group", "stop", "quick")
+    cluster.do("node2", "config", "adopt", "node1")
+    _wait_one(cluster, 1)

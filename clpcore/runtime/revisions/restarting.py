@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST: Final = 3_600_000  # ms of one stop or start
 _AGAIN: Final = 0.5  # seconds between two tries
+_CALM: Final = 6  # looks in a row at a group that nobody wants stopped, and that is not on its way
 _AT_HOME: Final = 60  # tries on the server where it was, before any other will do
 
 
@@ -90,19 +91,30 @@ class Restarter:
             return ()
 
     async def _start(self, waiting: Waiting) -> None:
-        """Start one, unless somebody else has, or it is there no more."""
-        tries = 0
+        """Start one, unless it is there no more, or runs as it should without us.
+
+        A stop that an agent died over may still go on, and end, before the group is looked at twice
+        as one that nobody has stopped.
+        """
+        tries = calm = 0
         while (group := _named(self._around.status(), waiting.group)) is not None:
-            if group["wanted"] != "stopped":
+            if group["wanted"] == "stopped":
+                calm, tries = 0, tries + 1
+                if await self._started(waiting, anywhere=tries > _AT_HOME):
+                    return
+            elif "Pending" in group["state"]:
+                calm = 0
+            elif (calm := calm + 1) >= _CALM:
                 return
-            server = waiting.server if tries < _AT_HOME else ""
-            op = GroupStart(waiting.group, server)
-            answer = await self._around.ask(op, f"apply on {self._here.server}", _LONGEST)
-            if isinstance(answer, Answer) and answer.ok:
-                self._here.troubles.tell(messages.because("cf9", group=waiting.group))
-                return
-            tries += 1
             await asyncio.sleep(_AGAIN)
+
+    async def _started(self, waiting: Waiting, *, anywhere: bool) -> bool:
+        op = GroupStart(waiting.group, "" if anywhere else waiting.server)
+        answer = await self._around.ask(op, f"apply on {self._here.server}", _LONGEST)
+        if not isinstance(answer, Answer) or not answer.ok:
+            return False
+        self._here.troubles.tell(messages.because("cf9", group=waiting.group))
+        return True
 
 
 def _named(status: Mapping[str, Any], group: str) -> Mapping[str, Any] | None:
