@@ -186,11 +186,11 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
 def _arrived(operation: Operation, record: Record) -> Result:
     """Tell how it ended when the group is online: where it was asked for, or elsewhere, and why."""
     wherever = operation.request.op == ops.GroupStart(record.group)
-    if record.owner == operation.target or (wherever and operation.failed is None):
+    if record.owner == operation.target:
         return _DONE
     where = {"group": record.group, "server": record.owner}
     if operation.failed is None:
-        return False, messages.because("op15", **where)
+        return wherever, messages.because("op15", **where)
     return wherever, messages.because("op20", **where, reason=operation.failed)
 
 

@@ -47,7 +47,8 @@ def _described(name: str, thing: Any) -> Iterator[str]:  # noqa: ANN401 - whatev
         yield from (f"    {member.name} = {member.value!r}" for member in thing)
         return
     if attrs.has(thing):
-        yield from (f"    {_field(field)}" for field in attrs.fields(thing))
+        written = _annotations(thing)
+        yield from (f"    {_field(field, written)}" for field in attrs.fields(thing))
     yield from (f"    {line}" for line in _methods(thing))
 
 
@@ -55,11 +56,21 @@ def _value(name: str) -> str:
     return f"{name}: {type(getattr(api, name)).__name__}"
 
 
-def _field(field: attrs.Attribute[Any]) -> str:
+def _annotations(thing: type) -> dict[str, str]:
+    """Give them as they are written: whoever resolves a class changes its fields' types."""
+    return {name: text for base in reversed(thing.__mro__) for name, text in _own(base).items()}
+
+
+def _own(base: type) -> dict[str, str]:
+    return dict(vars(base).get("__annotations__", {}))
+
+
+def _field(field: attrs.Attribute[Any], written: dict[str, str]) -> str:
+    said = f"{field.name}: {written[field.name]}"
     if field.default is attrs.NOTHING:
-        return f"{field.name}: {field.type}"
+        return said
     factory = isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
-    return f"{field.name}: {field.type} = {'...' if factory else _default(field.default)}"
+    return f"{said} = {'...' if factory else _default(field.default)}"
 
 
 def _default(value: object) -> str:

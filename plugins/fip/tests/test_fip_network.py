@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import attrs
 import pytest
 
+from clp_lab.lan import Lan
 from clpcore import api
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
@@ -26,7 +27,6 @@ from clpcore_lib_netlink import Held, Link, addresses, links, remove
 pytestmark = pytest.mark.netns
 
 T = TypeVar("T")
-Lan = Any  # of plugins/conftest.py, which no test can import
 
 ACTIVE, STANDBY = api.Role.ACTIVE, api.Role.STANDBY
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import pyroute2  # type: ignore[import-untyped]
 import pytest
 
+from clp_lab.lan import Lan
 from clpcore_lib_netlink import Held, Link, add, addresses, links, remove, set_sysctl
 
 pytestmark = pytest.mark.netns
-
-Lan = Any  # of plugins/conftest.py, which no test can import
 
 
 def _link(lan: Lan, name: str = "eth0") -> Link:

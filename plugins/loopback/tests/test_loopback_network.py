@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 import pytest
 
+from clp_lab.lan import Lan
 from clpcore import api, config, host
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
@@ -21,7 +22,6 @@ from clpcore_loopback.monitor import Loopbackw
 from clpcore_loopback.resource import Config, Loopback
 
 T = TypeVar("T")
-Lan = Any  # of plugins/conftest.py, which no test can import
 
 IP = "10.5.0.200"
 _IP_RECVERR = 11

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clp_lab.lan import Lan
 from clpcore import api, config, host
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
@@ -18,7 +19,6 @@ from clpcore_netw.ipw import Config, Ipw
 from clpcore_netw.miiw import Config as LinkConfig
 from clpcore_netw.miiw import Miiw
 
-Lan = Any  # of plugins/conftest.py, which no test can import
 Look = Callable[[api.MonitorDriver], api.Observation]
 
 

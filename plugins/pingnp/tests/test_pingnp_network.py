@@ -21,7 +21,7 @@ _LONG = 3_000  # ms; the first answer of a new network takes its time on a busy 
 
 
 class Lan(Protocol):
-    """What plugins/conftest.py gives: machines on one switch."""
+    """What clp_lab.lan gives: machines on one switch."""
 
     def on(self, machine: str, work: object, *args: object) -> object: ...
     def add(self, machine: str, *addresses: str) -> None: ...

@@ -41,9 +41,10 @@ def must_be_configured(plan: Plan) -> None:
         timeout=_CHECK_S,
         check=False,
     )
+    said = f"{checked.stdout}{checked.stderr}".rstrip()
     if checked.returncode:
         raise LabFileError(
-            f"{checked.stdout}{checked.stderr}".rstrip()
+            (said or f"`clp config check` ended with {checked.returncode} and said nothing")
             + f"\nno lab was started: correct it, then `clp config check {folder}`"
         )
 

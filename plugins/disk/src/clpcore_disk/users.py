@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,12 @@ def _mapped(folder: Path) -> Iterator[str]:
 
 
 def _mounts(folder: Path, numbers: frozenset[str]) -> bool:
-    lines = (folder / "mountinfo").read_text(errors="replace").splitlines()
+    try:
+        lines = (folder / "mountinfo").read_text(errors="replace").splitlines()
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # it is about to be gone and has no namespace any more
+            return False
+        raise
     return any(line.split(" ", maxsplit=3)[2] in numbers for line in lines)
 
 

@@ -1,6 +1,7 @@
-"""For the plugins' tests: a local network of machines that are namespaces, gone after the test."""
+"""A pytest fixture for plugins: a local network of machines that are namespaces.
 
-# ruff: noqa: INP001 - tests are no packages
+It needs pytest and pyroute2, which the lab itself does not.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
+
+from clp_lab import namespaces
 
 _T = TypeVar("_T")
 
@@ -44,7 +47,6 @@ class Lan:
 
     def on(self, machine: str, work: Callable[..., _T], *args: Any) -> _T:  # noqa: ANN401 - of any work
         """Give what *work* gives on a machine; threads that it starts are on that machine, too."""
-        from clp_lab import namespaces  # noqa: PLC0415 - only `netns` tests need the lab
 
         def there() -> _T:
             namespaces.setns(self._spaces[machine], namespaces.NEWNET)
@@ -82,8 +84,6 @@ def _netlink() -> Any:  # noqa: ANN401 - pyroute2 has no types
 
 
 def _new_space() -> int:
-    from clp_lab import namespaces  # noqa: PLC0415 - only `netns` tests need the lab
-
     namespaces.unshare(namespaces.NEWNET)
     with _netlink() as netlink:
         netlink.link("set", index=1, state="up")
