@@ -34,7 +34,7 @@ _TEST = Verb(
     "It reads the configuration's files, so that it can be tried before the agent's restart.",
     service="nothing happens to it. Whoever gets the alert's messages gets one more.",
     example="clp alert test mail1",
-    after="restart the agent if the configuration has changed: `systemctl restart clpcore`.",
+    after="clp config apply: until then the agents send by the former configuration.",
 )
 
 

@@ -188,7 +188,9 @@ def _word(wanted: Any) -> str:  # noqa: ANN401 - an annotation
         return "any"
     arguments = typing.get_args(wanted)
     if typing.get_origin(wanted) is tuple:
-        return f"list of {_word(arguments[0])}s"
+        inner = _word(arguments[0])
+        several = inner.replace("list", "lists", 1) if inner.startswith("list") else f"{inner}s"
+        return f"list of {several}"
     if arguments:
         return _word(arguments[0])
     if wanted in _WORDS:
@@ -225,7 +227,13 @@ def _driver(spec: DriverSpec, registry: host.Registry, specs: list[DriverSpec]) 
     facts = list(_facts(spec, specs))
     if facts:
         parts += ["## Good to know", "\n".join(f"* {fact}" for fact in facts)]
-    return _page(f"{spec.name} ({spec.kind.value})", [*parts, "## Example", _example(spec, keys)])
+    if spec.kind in settings.CORE:
+        parts += ["## Example", _example(spec, keys)]
+    else:
+        parts.insert(
+            1, f"**Not in use yet:** this version refuses a {spec.kind.value} in a configuration."
+        )
+    return _page(f"{spec.name} ({spec.kind.value})", parts)
 
 
 def _install(spec: DriverSpec, registry: host.Registry) -> str:
@@ -251,7 +259,7 @@ def _facts(spec: DriverSpec, specs: list[DriverSpec]) -> Iterator[str]:
 
 
 def _example(spec: DriverSpec, keys: Mapping[str, Key]) -> str:
-    lines = [f"[{_HOMES.get(spec.kind, spec.kind.value)}.{spec.name}1]", f'type = "{spec.name}"']
+    lines = [f"[{_HOMES[spec.kind]}.{spec.name}1]", f'type = "{spec.name}"']
     if spec.kind is Kind.MONITOR:
         lines.append('target = "..."')
     for key in keys.values():
