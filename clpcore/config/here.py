@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import attrs
+
 from clpcore.api import DriverSpec, Kind
-from clpcore.config import settings
-from clpcore.config.files import Document
+from clpcore.config import hooks, settings
 from clpcore.config.load import Loaded
+from clpcore.config.positions import Path as Keys
 from clpcore.config.problems import Problem
 from clpcore.config.wording import dotted, toml
-from clpcore.model.config import Resource
+from clpcore.model.config import ClusterConfig, Monitor, Resource
 from clpcore.model.reasons import Severity
 
 
@@ -22,72 +24,107 @@ def check_here(
     *,
     scripts: Path,
     server: str = "",
+    edited: Path | None = None,
 ) -> Loaded:
     """Find scripts that are not there, or that could not be executed; give all problems.
 
-    A script is a setting with the unit "script": a file name in SCRIPTS/GROUP/RESOURCE, or an
-    absolute path; empty means none.
+    A script is a setting with the unit "script": a file name in SCRIPTS/GROUP/RESOURCE or
+    SCRIPTS/monitor/NAME, or an absolute path; empty means none. Hooks are files there, too.
 
     Args:
         loaded: what ``load`` gave.
         specs: the driver types.
         scripts: the folder of all scripts, usually /etc/clpcore/scripts.
-        server: the one that this machine is: only groups that it may run are looked at. Without
-            one, the folder is a draft for all servers, whose absolute paths nobody knows here.
+        server: the one that this machine is: only what it may run is looked at, and what is
+            missing is an error. Without one, the folder is a draft for all servers, whose absolute
+            paths nobody knows here.
+        edited: where an operator edits what lies in *scripts*, if that is a copy.
 
     """
     if loaded.config is None or loaded.document is None:
         return loaded
     config, document = loaded.config, loaded.document
+    severity = Severity.ERROR if server else Severity.WARNING
     return loaded.with_more(
-        problem
+        Problem(
+            severity=severity,
+            what=what,
+            remedy=remedy,
+            key=dotted(script.keys),
+            value=script.value,
+            place=document.place(script.at, of_value=bool(script.value)),
+        )
         for name in ([server] if server else config.server_names)
-        for group in config.groups
-        if name in config.homes[group.name]
-        for resource in group.resources
-        for key, script in _named(resource, specs, name)
-        if server or not Path(script).is_absolute()
-        for problem in _missing(document, resource, key, name, scripts / _of(resource) / script)
+        for script in _scripts(config, specs, scripts, name)
+        if server or not Path(script.file).is_absolute()
+        for what, remedy in _wrong(scripts, script.file, edited or scripts)
     )
 
 
-def _of(resource: Resource) -> Path:
-    return Path(resource.group, resource.name)
+@attrs.frozen(kw_only=True)
+class _Script:
+    """A script that the key *keys* names, which stands *at*; *file* is below all scripts."""
+
+    keys: Keys
+    at: Keys
+    file: str
+    value: str = ""
 
 
-def _named(
-    resource: Resource, specs: Mapping[tuple[Kind, str], DriverSpec], server: str
-) -> Iterator[tuple[str, str]]:
-    """Give the keys of *resource* that name a script on *server*, and the script."""
-    spec = specs.get((Kind.RESOURCE, resource.type))
-    given = resource.settings_for(server)
+def _scripts(
+    config: ClusterConfig,
+    specs: Mapping[tuple[Kind, str], DriverSpec],
+    scripts: Path,
+    server: str,
+) -> Iterator[_Script]:
+    """Give every script that *server* may have to run."""
+    config = hooks.found(config, scripts)
+    for group in config.groups:
+        for resource in group.resources if server in config.homes[group.name] else ():
+            spec = specs.get((Kind.RESOURCE, resource.type))
+            keys = ("group", group.name, "resource", resource.name)
+            yield from _of(resource, keys, f"{group.name}/{resource.name}", spec, server)
+    for monitor in config.monitors:
+        if monitor.looks_on(server):
+            spec = (
+                None if _made(config, specs, monitor) else specs.get((Kind.MONITOR, monitor.type))
+            )
+            yield from _of(
+                monitor, ("monitor", monitor.name), f"monitor/{monitor.name}", spec, server
+            )
+
+
+def _made(
+    config: ClusterConfig, specs: Mapping[tuple[Kind, str], DriverSpec], monitor: Monitor
+) -> bool:
+    """Tell whether it was made with its target, whose settings, scripts included, it shares."""
+    group = config.group_by_name.get(monitor.group)
+    target = group.by_name.get(monitor.target) if group else None
+    spec = specs.get((Kind.RESOURCE, target.type)) if target else None
+    return spec is not None and monitor.type in spec.pairs_with
+
+
+def _of(
+    item: Resource | Monitor, keys: Keys, below: str, spec: DriverSpec | None, server: str
+) -> Iterator[_Script]:
+    given = item.settings_for(server)
     for key in settings.keys(spec.config).values() if spec else ():
         script = given.get(key.name, key.default)
         if key.unit == "script" and script:
-            yield key.name, str(script)
+            own = key.name in item.per_server.get(server, {})
+            yield _Script(
+                keys=(*keys, key.name),
+                at=(*keys, *(("server", server) if own else ()), key.name),
+                file=str(Path(below, str(script))),
+                value=toml(given.get(key.name, script)),
+            )
+    for point in item.hooks:
+        yield _Script(keys=keys, at=keys, file=f"{below}/{point.file}")
 
 
-def _missing(
-    document: Document, resource: Resource, key: str, server: str, script: Path
-) -> Iterable[Problem]:
-    what, remedy = _wrong(script)
-    if not what:
-        return
-    path = ("group", resource.group, "resource", resource.name)
-    own = key in resource.per_server.get(server, {})
-    yield Problem(
-        severity=Severity.WARNING,
-        what=what,
-        remedy=remedy,
-        key=dotted((*path, key)),
-        value=toml(resource.settings_for(server).get(key, script.name)),
-        place=document.place((*path, *(("server", server) if own else ()), key), of_value=True),
-    )
-
-
-def _wrong(path: Path) -> tuple[str, str]:
+def _wrong(scripts: Path, file: str, edited: Path) -> Iterator[tuple[str, str]]:
+    path, shown = scripts / file, edited / file
     if not path.is_file():
-        return f"There is no file {path}.", "Put the script there, on every server."
-    if not os.access(path, os.X_OK):
-        return f"{path} is not executable.", f"chmod +x {path}"
-    return "", ""
+        yield f"There is no file {shown}.", "Put the script there."
+    elif not os.access(path, os.X_OK):
+        yield f"{shown} is not executable.", f"chmod +x {shown}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
 from clpcore import config
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import Loaded
+from clpcore.model.reasons import Severity
 
 Load = Callable[[str], Loaded]
 Specs = dict[tuple[Kind, str], DriverSpec]
@@ -42,7 +44,7 @@ def test_one_that_is_missing_is_told_with_its_place(
     load: Load, specs: Specs, tmp_path: Path
 ) -> None:
     path = tmp_path / "g1" / "app1" / "start.sh"
-    said = f"There is no file {path}. Put the script there, on every server."
+    said = f"There is no file {path}. Put the script there."
     assert _said(load(_APP), specs, tmp_path) == [
         f'group.g1.resource.app1.start = "start.sh": {said}'
     ]
@@ -97,3 +99,41 @@ def test_each_is_told_at_its_line_between_the_others(
         "group.g2",
     ]
     assert [each.place.text for each in found if each.place][-2] == "start = 'run'"
+
+
+def test_on_a_server_itself_it_is_an_error_and_in_a_draft_a_warning(
+    load: Load, specs: Specs, tmp_path: Path
+) -> None:
+    loaded = load(_APP)
+    for server, severity in (("node1", Severity.ERROR), ("", Severity.WARNING)):
+        found = config.check_here(loaded, specs, scripts=tmp_path, server=server).problems
+        assert [each.severity for each in found if each not in loaded.problems] == [severity]
+
+
+def test_a_hook_that_cannot_be_executed_is_told(load: Load, specs: Specs, tmp_path: Path) -> None:
+    _script(tmp_path / "g1" / "app1" / "start.sh")
+    hook = _script(tmp_path / "g1" / "app1" / "after_activation.sh", mode=0o644)
+    (said,) = _said(load(_APP), specs, tmp_path)
+    assert f"{hook} is not executable. chmod +x {hook}" in said
+    hook.chmod(0o755)
+    assert _said(load(_APP), specs, tmp_path) == []
+
+
+def test_the_script_of_a_monitor_is_looked_for(load: Load, specs: Specs, tmp_path: Path) -> None:
+    _script(tmp_path / "g1" / "app1" / "start.sh")
+    app, look = specs[Kind.RESOURCE, "app"], specs[Kind.MONITOR, "look"]
+    specs = {**specs, (Kind.MONITOR, "look"): attrs.evolve(look, config=app.config)}
+    loaded = load(_APP + "[monitor.look1]\ntype = 'look'\ntarget = 'app1'\n")
+    (said,) = _said(loaded, specs, tmp_path)
+    assert str(tmp_path / "monitor/look1/start.sh") in said
+
+
+def test_of_a_copy_the_place_is_told_where_it_is_edited(
+    load: Load, specs: Specs, tmp_path: Path
+) -> None:
+    loaded = load(_APP)
+    found = config.check_here(
+        loaded, specs, scripts=tmp_path, server="node1", edited=Path("/etc/clpcore/scripts")
+    )
+    (missing,) = (each for each in found.problems if each not in loaded.problems)
+    assert missing.what == "There is no file /etc/clpcore/scripts/g1/app1/start.sh."

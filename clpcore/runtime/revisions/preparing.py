@@ -87,7 +87,13 @@ def _checked(job: Job, root: Root, made: Revision, files: revision.Files) -> Che
     registry = host.load()
     here = Folders.below(archive.staged)
     loaded = config.load(here.conf, registry.specs, registry.refused)
-    whole = config.check_here(loaded, registry.specs, scripts=here.scripts, server=job.server)
+    whole = config.check_here(
+        loaded,
+        registry.specs,
+        scripts=here.scripts,
+        server=job.server,
+        edited=root.scripts,
+    )
     wrong = [
         problem
         for problem in whole.problems
