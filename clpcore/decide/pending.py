@@ -71,7 +71,10 @@ def take_reply(turn: Turn, sender: str, letter: Reply) -> None:
     operation = turn.operations.get(letter.request)
     if operation is None or sender not in operation.waits:
         return
-    if letter.ok:
+    if letter.ok and letter.because and not _is_for_all(operation.request.op):
+        turn.operations.drop(letter.request)
+        turn.reply(operation.request, *letter.because, ok=True)
+    elif letter.ok:
         waits = {name: life for name, life in operation.waits.items() if name != sender}
         turn.operations.put(letter.request, attrs.evolve(operation, waits=waits))
     else:

@@ -100,9 +100,10 @@ Test = Callable[[Cluster], Awaitable[None]]
 @pytest.fixture(scope="package")
 def template() -> Iterator[tuple[asyncio.Runner, Template]]:
     """A template, and the loop that it is bound to."""
-    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(_FAULTY))
-        template = Template.spawn()
+    with asyncio.Runner() as runner:
+        with pytest.MonkeyPatch.context() as patch:  # this fixture lives longer than its package
+            patch.setenv("PYTHONPATH", str(_FAULTY))
+            template = Template.spawn()
         yield runner, template
         runner.run(template.close())
 
