@@ -246,7 +246,7 @@ def become_current(turn: Turn, group: str) -> None:
 def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool:
     """Tell whether "start alone" covers everybody who has not answered."""
     return all(
-        turn.peers[name].evidence is EvidenceKind.OPERATOR
+        evidence.proof(turn, name) is EvidenceKind.OPERATOR
         or turn.peers[name].told.get(record.group) == record.version
         for name in rest
     )

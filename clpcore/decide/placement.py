@@ -103,10 +103,12 @@ def settle(turn: Turn, group: Group) -> None:
     record = turn.records[group.name]
     if record.owner and evidence.lives(turn, record):
         turn.cold.drop(group.name)
+        turn.waiting.drop(group.name)
         if not maintenance.drained(turn, record.owner):  # draining chooses for itself
             turn.nominated.drop(group.name)
             _fail_back(turn, group, record)
     elif _wanted(turn, record) is not Wanted.AUTO:
+        turn.waiting.drop(group.name)
         _keep_stopped(turn, record)
     elif maintenance.suspended(turn):
         holding.note(turn, group.name, messages.because("rc580"))

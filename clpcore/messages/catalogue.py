@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.resources
 import string
@@ -72,12 +73,13 @@ def _argument(value: object) -> str | Because:
 
 
 def render(sentence: Because, language: str = "en") -> str:
-    """Give the sentence as an operator reads it; an unknown key is shown as it is."""
+    """Give the sentence as an operator reads it; one of another version is shown as it is."""
     texts = _texts(sentence, language)
     known = entries().get(sentence.key)
-    if known is None:
-        return " ".join([sentence.key, *(f"{name}={text}" for name, text in texts.items())])
-    return known.text[language].format_map(texts)
+    with contextlib.suppress(KeyError):  # another version's sentence, with other arguments
+        if known is not None:
+            return known.text[language].format_map(texts)
+    return " ".join([sentence.key, *(f"{name}={text}" for name, text in texts.items())])
 
 
 def remedy(sentence: Because, language: str = "en") -> str:
@@ -87,7 +89,8 @@ def remedy(sentence: Because, language: str = "en") -> str:
     """
     known = entries().get(sentence.key)
     if known and known.remedy[language]:
-        return known.remedy[language].format_map(_texts(sentence, language))
+        with contextlib.suppress(KeyError):
+            return known.remedy[language].format_map(_texts(sentence, language))
     inner = [remedy(value, language) for _, value in sentence.args if isinstance(value, Because)]
     return "; ".join(dict.fromkeys(filter(None, inner))).replace(".;", ";").replace("。;", ";")
 

@@ -55,6 +55,12 @@ def test_a_file_that_nobody_should_read_is_refused_with_a_sentence(data: bytes, 
         tree.parse(data)
 
 
+def test_a_name_that_every_element_below_would_repeat_is_refused() -> None:
+    text = f'<root><group name="{"x" * 5_000}">{"<a/>" * 100}</group></root>'
+    with pytest.raises(tree.Refused, match="A name at line 1 is too long"):
+        tree.parse(text.encode())
+
+
 def test_a_text_of_many_megabytes_is_read_in_a_moment() -> None:
     root = tree.parse(b"<root><a>" + b"x\n" * 7_000_000 + b"</a></root>")
     assert len(root.say("a")) == 13_999_999

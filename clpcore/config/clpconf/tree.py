@@ -16,6 +16,7 @@ import attrs
 MOST_BYTES: Final = 16 * 1024 * 1024  # the product's own are some 100 KB
 _MOST_ELEMENTS: Final = 100_000
 _DEEPEST: Final = 32  # the product's own: 9
+_LONGEST: Final = 300  # characters of a name: every element keeps the whole path to it
 
 _DECLARED: Final = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -153,12 +154,18 @@ class _Reader:
 
     def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
         line = self.parser.CurrentLineNumber
+        name = attributes.get("name", attributes.get("id", ""))
         self._count += 1
         if self._count > _MOST_ELEMENTS:
             raise Refused(f"It has more than {_MOST_ELEMENTS} elements: that is no clp.conf.")
         if len(self._open) >= _DEEPEST:
             raise Refused(f"Its elements are {_DEEPEST} deep at line {line}: that is no clp.conf.")
-        name = attributes.get("name", attributes.get("id", ""))
+        if (
+            len(tag) > _LONGEST
+            or any(len(n) > _LONGEST for n in attributes)
+            or len(name) > _LONGEST
+        ):
+            raise Refused(f"A name at line {line} is too long: that is no clp.conf.")
         element = _below(self._open[-1] if self._open else None, tag, name, line)
         for key, value in attributes.items():
             if key not in {"name", "id"}:

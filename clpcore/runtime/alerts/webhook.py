@@ -56,7 +56,8 @@ class WebhookSender:
 
     def _post(self, url: SplitResult, message: Message) -> None:
         seconds = self.settings.timeout / 1_000
-        where = f"{url.scheme}://{url.netloc}"  # the rest of it may be a secret
+        port = f":{url.port}" if url.port else ""
+        where = f"{url.scheme}://{url.hostname}{port}"  # the rest of it may be a secret
         connection = self._connection(url, seconds)
         try:
             with limited(seconds, lambda: connection.sock):

@@ -40,10 +40,11 @@ class Folders:
     commands: Path  # a file for each running command, named by its pid
 
     @classmethod
-    def of(cls, root: Root, call: api.Call) -> Folders:
+    def of(cls, root: Root, call: api.Call, *, hook: bool = False) -> Folders:
         """Give the folders of a call: the resource's, or its own for a monitor without target.
 
-        The scripts of a monitor are always its own.
+        The scripts of a monitor are always its own. A *hook* that cannot be ended must not stand
+        in the way of the driver's calls.
         """
         its = (call.group, call.resource) if call.resource else ("monitor", call.monitor)
         about = "/".join(its)
@@ -55,7 +56,10 @@ class Folders:
                 log=str(root.logs / about),
             ),
             kept=kept.folder(root.run, *its),
-            commands=root.run / "commands" / about / (call.monitor or "resource"),
+            commands=root.run
+            / "commands"
+            / about
+            / (".hook" if hook else call.monitor or "resource"),
         )
 
 

@@ -73,7 +73,7 @@ class _Worker:
         call.add_done_callback(self._calls.discard)
 
     async def _answer(self, ask: Ask) -> None:
-        folders = Folders.of(self._root, ask.call)
+        folders = Folders.of(self._root, ask.call, hook=ask.do is Do.HOOK)
         ports = LocalPorts(ask.call, folders, self._limits)
         outcome, tainted = await perform(ask, self._drivers, ports)
         said = Said(id=ask.id, outcome=outcome, tainted=tainted)

@@ -364,3 +364,10 @@ def test_files_are_written_whole_and_trouble_is_told(site: Site, tmp_path: Path)
             ports.read(str(tmp_path))
 
     site.use(use, Limits())
+
+
+def test_what_a_hook_leaves_running_is_not_the_drivers(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    hook = Folders.of(root, _CALL, hook=True)
+    assert hook.commands != Folders.of(root, _CALL).commands
+    assert hook.places == Folders.of(root, _CALL).places
