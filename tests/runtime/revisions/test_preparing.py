@@ -86,9 +86,10 @@ def test_errors_have_their_place(root: Root) -> None:
 
 
 def test_a_missing_script_is_a_reason_here(root: Root) -> None:
-    (root.scripts / "failover1/exec1/stop.sh").unlink()
+    edited = root.scripts / "failover1/exec1/stop.sh"
+    edited.unlink()
     (finding,) = _check(root).findings
-    assert finding.what == "There is no file scripts/failover1/exec1/stop.sh."
+    assert finding.what == f"There is no file {edited}."
 
 
 def test_a_server_that_is_none_of_the_servers_refuses(root: Root) -> None:
