@@ -2,48 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
-
-import attrs
 
 from clpcore.api.ports import Ports
 from clpcore.model.actions import Call
-from clpcore.model.ids import Boot
-
-
-@attrs.frozen
-class Holder:
-    """Who may be serving: the right belongs to one boot of a server, and dies with it."""
-
-    server: str
-    boot: Boot
-    epoch: int
-
-
-@attrs.frozen(kw_only=True)
-class Record:
-    """A group's ownership, one value. *holder* is None when it is released or was never claimed.
-
-    *suspects*: former holders not yet proven stopped. *evidence*: sentences, one for each suspect
-    that was taken off. *outdated*: mirror sides that must not be promoted.
-    """
-
-    epoch: int = 0
-    holder: Holder | None = None
-    suspects: tuple[Holder, ...] = ()
-    evidence: tuple[str, ...] = ()
-    outdated: tuple[str, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class Session:
-    """The lease of one boot of a server: *lease* in ms, for all that it holds, epoch by group."""
-
-    server: str
-    boot: Boot
-    lease: int
-    held: Mapping[str, int] = attrs.field(factory=dict)
+from clpcore.model.arbitration import Holder, Record, Session
 
 
 class Arbiter(Protocol):

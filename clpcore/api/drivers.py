@@ -20,7 +20,17 @@ from clpcore.model.states import Presence
 
 
 class Kind(enum.Enum):
-    """What a driver drives."""
+    """What a driver drives.
+
+    Attributes:
+        RESOURCE: a thing that a group brings up and down.
+        MONITOR: a look that says how a thing is.
+        HEARTBEAT: a path between the servers.
+        PARTITION: a question whose answer tells a server whether it is cut off.
+        FENCE: the power of a silent server.
+        ARBITER: a store that all servers reach, for who may serve.
+
+    """
 
     RESOURCE = "resource"
     MONITOR = "monitor"
@@ -31,17 +41,32 @@ class Kind(enum.Enum):
 
 
 class Capability(enum.Enum):
-    """Facts about a driver that the core reads; declared, never guessed."""
+    """Facts about a driver that the core reads; declared, never guessed.
+
+    Attributes:
+        NOT_ON_AZURE: it makes no sense there; the check refuses it.
+        WATCHES_STANDBY: a monitor that looks where its target must not be, too.
+        ADDRESS: clients find the service by it: activated last, deactivated first.
+        BUILT_IN: the core does the work; the plugin brings configuration and docs.
+
+    """
 
     NOT_ON_AZURE = "not_on_azure"
-    WATCHES_STANDBY = "watches_standby"  # a monitor that looks where its target must not be, too
-    ADDRESS = "address"  # clients find the service by it: activated last, deactivated first
-    BUILT_IN = "built_in"  # the core does the work; the plugin brings configuration and docs
+    WATCHES_STANDBY = "watches_standby"
+    ADDRESS = "address"
+    BUILT_IN = "built_in"
 
 
 @attrs.frozen
 class Problem:
-    """Something wrong with a driver's settings: which key, what, and the next step."""
+    """Something wrong with a driver's settings, found by ``DriverSpec.validate``.
+
+    Attributes:
+        key: which setting.
+        what: what is wrong with it, with its value.
+        remedy: the next step of the administrator.
+
+    """
 
     key: str
     what: str
@@ -52,15 +77,32 @@ class ResourceDriver(Protocol):
     """Brings one resource up and down. Every method may be called in any presence, and again."""
 
     async def probe(self, call: Call, ports: Ports) -> Presence:
-        """Tell the presence, changing nothing."""
+        """Tell the presence, changing nothing.
+
+        Returns:
+            UNKNOWN, or a ``DriverError``, where the look itself failed: never a guess.
+
+        """
         ...
 
     async def activate(self, call: Call, ports: Ports) -> None:
-        """Bring it to ACTIVE; return only when ``probe`` would say so."""
+        """Bring it to ACTIVE; return only when ``probe`` would say so.
+
+        Raises:
+            DriverError: it did not get there; the core tries again, or elsewhere, by policy.
+
+        """
         ...
 
     async def deactivate(self, call: Call, ports: Ports) -> None:
-        """Bring it to INACTIVE; return only when ``probe`` would say so."""
+        """Bring it to INACTIVE, from any presence; return only when ``probe`` would say so.
+
+        What it says, the cluster believes: another server takes over on it.
+
+        Raises:
+            DriverError: something is left, or may be; by default the server is taken down then.
+
+        """
         ...
 
 
@@ -68,7 +110,12 @@ class MonitorDriver(Protocol):
     """Looks once; the core owns interval, retries, delay and timeout."""
 
     async def observe(self, call: Call, ports: Ports) -> Observation:
-        """Look; ``call.role`` tells on which side."""
+        """Look once, and say in one sentence what was seen; ``call.role`` tells on which side.
+
+        Raises:
+            DriverError: the look itself failed. It is shown as a warning, and nothing is recovered.
+
+        """
         ...
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class DriverError(Exception):
-    """The call did not reach its goal; the text goes to the operator."""
+    """The call did not reach its goal; the text goes to the operator.
+
+    It names the thing, the value and the next step, and no secret. Raise one of its subclasses. Any
+    other exception is shown as a bug of the driver, and counts as ``Failed``.
+    """
 
 
 class Failed(DriverError):
@@ -12,7 +16,7 @@ class Failed(DriverError):
 
 
 class Misconfigured(DriverError):
-    """It cannot work with this configuration; the core tells and does not retry."""
+    """It cannot work with this configuration; the core tells it and does not try again here."""
 
 
 class NotInstalled(DriverError):

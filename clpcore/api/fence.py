@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Protocol
 
 from clpcore.api.ports import Ports
 from clpcore.model.actions import Call
 from clpcore.model.inputs import Observation
-
-
-class Power(enum.Enum):
-    """What was read of a server's power."""
-
-    OFF = "off"
-    ON = "on"
-    UNKNOWN = "unknown"
+from clpcore.model.states import Power
 
 
 class FenceDriver(Protocol):

@@ -38,5 +38,10 @@ class HeartbeatDriver(Protocol):
     """Opens the path of ``call.server``."""
 
     async def open(self, call: Call, ports: Ports) -> Link:
-        """Open it; a path that does not work now raises."""
+        """Open it.
+
+        Raises:
+            Failed: the path does not work now.
+
+        """
         ...

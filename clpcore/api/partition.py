@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Protocol
 
 from clpcore.api.ports import Ports
 from clpcore.model.actions import Call
-
-
-class Answer(enum.Enum):
-    """What one question came to."""
-
-    ANSWERED = "answered"  # it was reached from here, whatever it said
-    SILENT = "silent"  # it did not answer in time: perhaps this server is cut off
-    UNKNOWN = "unknown"  # it could not be asked: says nothing about the network
+from clpcore.model.states import Answer
 
 
 class PartitionDriver(Protocol):
@@ -26,5 +18,10 @@ class PartitionDriver(Protocol):
     """
 
     async def ask(self, call: Call, ports: Ports) -> Answer:
-        """Ask once."""
+        """Ask once.
+
+        Raises:
+            DriverError: it could not be asked; counts as UNKNOWN.
+
+        """
         ...

@@ -16,7 +16,12 @@ class Register(Protocol):
     """Takes drivers."""
 
     def add(self, spec: DriverSpec) -> None:
-        """Add a driver."""
+        """Add a driver; all of a plugin's drivers are taken, or none.
+
+        Args:
+            spec: its name must be free in its kind, and its API served, or the plugin is refused.
+
+        """
         ...
 
 

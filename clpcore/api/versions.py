@@ -9,7 +9,13 @@ import attrs
 
 @attrs.frozen(order=True)
 class ApiVersion:
-    """Version of the contract; before 1.0 a new minor may break."""
+    """Version of the contract; before 1.0 a new minor may break.
+
+    Attributes:
+        major: a new one breaks.
+        minor: from 1.0 on a new one only adds.
+
+    """
 
     major: int
     minor: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from clpcore.model import arbitration
 from clpcore.model.hooks import HookPoint
 from clpcore.model.peer import Letter
 from clpcore.model.reasons import Because
@@ -14,10 +15,22 @@ from clpcore.model.states import Event, FinalAction, Role
 class Call:
     """Why and where a driver is called.
 
-    *home*: the first server of the group's startup servers; *previous*: where the group was
-    before, empty if unknown. The runtime adds, when the call begins, *deadline*: milliseconds of
-    ``Ports.now()``, and *priority*: the place of *server* among the startup servers, 1 is the best,
-    0 is none. *victim*: the server that a fence is about.
+    Attributes:
+        event: why.
+        role: on which side a monitor looks.
+        epoch: of the group's ownership; a stale server knows a lower one. 0: it holds no right.
+        server: this server's name.
+        home: the first of the group's startup servers.
+        previous: where the group was before, empty if unknown.
+        group: its name, empty for a monitor of the server itself.
+        resource: its name; for a monitor, its target's.
+        monitor: its name, empty when a resource is called.
+        deadline: milliseconds of ``Ports.now()``; the runtime adds it when the call begins.
+        priority: the place of *server* among the startup servers, 1 is the best, 0 is none; the
+            runtime adds it, too.
+        entry: the name of the NP resolution, forced stop or arbiter; empty for all others.
+        victim: the server that a fence is about.
+
     """
 
     event: Event
@@ -31,6 +44,7 @@ class Call:
     monitor: str = ""
     deadline: int = 0
     priority: int = 0
+    entry: str = ""
     victim: str = ""
 
 
@@ -81,6 +95,53 @@ class Hook:
 
 
 @attrs.frozen(kw_only=True)
+class AskNp:
+    """Ask the NP resolution ``call.entry`` once."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class CanFence:
+    """Look whether ``call.entry`` could stop ``call.victim``, changing nothing."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Fence:
+    """Stop ``call.victim`` by force through ``call.entry``, and read back whether it has."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
+class Arbitrate:
+    """Ask the arbiter ``call.entry``, about ``call.group``."""
+
+    id: int
+    call: Call
+    timeout: int
+    ask: arbitration.Question
+
+
+@attrs.frozen(kw_only=True)
+class Kill:
+    """SIGKILL every process of *group* here: the right to run it is lost, and it does not stop.
+
+    No answer comes for it.
+    """
+
+    group: str
+
+
+@attrs.frozen(kw_only=True)
 class Send:
     """Send a letter; no answer comes for it."""
 
@@ -119,5 +180,5 @@ class RaiseBoot:
     counter: int
 
 
-Driven = Probe | Activate | Deactivate | Observe | Hook
-Action = Driven | Send | Answer | StopSelf | Left | RaiseBoot
+Driven = Probe | Activate | Deactivate | Observe | Hook | AskNp | CanFence | Fence | Arbitrate
+Action = Driven | Kill | Send | Answer | StopSelf | Left | RaiseBoot

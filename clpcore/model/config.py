@@ -14,6 +14,7 @@ import attrs
 from clpcore.model.alerts import Alert
 from clpcore.model.fields import setting
 from clpcore.model.hooks import HookPoint
+from clpcore.model.protection import Arbiter, Fencing, NpResolution, OnFenceFailure, Policy
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.model.states import (
     Automatic,
@@ -282,6 +283,26 @@ class ClusterConfig:
         example="10",
         low=1,
     )
+    np_action: FinalAction = setting(
+        "What a server does with itself that is cut off, as nobody answers its NP resolution; "
+        "none: it only warns.",
+        default=FinalAction.SHUTDOWN,
+        example='"shutdown"',
+    )
+    on_fence_failure: OnFenceFailure = setting(
+        "What follows when a forced stop could not be confirmed. failover: THE GROUP CAN RUN "
+        "TWICE.",
+        default=OnFenceFailure.BLOCK,
+        example='"block"',
+    )
+    fence_delay: int = setting(
+        "How long the side of less rank waits before it stops the other one by force; longer than "
+        "a forced stop takes. With an arbiter nobody waits.",
+        default=30_000,
+        unit="ms",
+        example="30",
+        low=0,
+    )
     metrics: str = setting(
         "Address and port where every server shows its metrics; empty: only on its Unix socket. "
         "WHOEVER REACHES IT CAN READ THEM.",
@@ -290,11 +311,43 @@ class ClusterConfig:
     )
     servers: tuple[Server, ...] = ()
     heartbeats: tuple[Heartbeat, ...] = ()
+    nps: tuple[NpResolution, ...] = ()
+    fencings: tuple[Fencing, ...] = ()
+    arbiter: Arbiter | None = None
     groups: tuple[Group, ...] = ()
     monitors: tuple[Monitor, ...] = ()
     exclusions: tuple[ExclusionRule, ...] = ()
     server_groups: tuple[ServerGroup, ...] = ()
     alerts: tuple[Alert, ...] = ()
+
+    @functools.cached_property
+    def policy(self) -> Policy:
+        """Give what a takeover rests on."""
+        if self.arbiter is None:
+            return Policy.COHORT
+        if self.arbiter.lease == 0:
+            return Policy.FENCE
+        return Policy.BOTH if self.fencings else Policy.LEASE
+
+    @functools.cached_property
+    def np_by_name(self) -> Mapping[str, NpResolution]:
+        """Give the ways of NP resolution by name."""
+        return {each.name: each for each in self.nps}
+
+    @functools.cached_property
+    def np_only(self) -> bool:
+        """Tell whether an answer of NP resolution is all that a takeover can rest on."""
+        return bool(self.nps) and not self.fencings and self.arbiter is None
+
+    @functools.cached_property
+    def np_wait(self) -> int:
+        """Give how long, after silence, the other side may take to find out and to stop, in ms.
+
+        It asks from the second lost heartbeat on, and stops when its timeout is over.
+        """
+        asking = 2 * self.heartbeat_interval + max((each.time for each in self.nps), default=0)
+        late = max(0, asking - self.heartbeat_timeout)
+        return late + self.heartbeat_interval + self.stop_budget
 
     @functools.cached_property
     def server_by_name(self) -> Mapping[str, Server]:

@@ -14,6 +14,11 @@ class Boot:
     The counter is journaled before the first packet of the life and orders boots; the id tells two
     lives apart when a counter was lost. A clean leave ends a life too: the next start of the same
     machine takes a new counter (docs/decisions/0004-a-clean-leave-ends-the-boot.md).
+
+    Attributes:
+        counter: 1, 2, ...: the higher, the later.
+        id: the kernel's boot id; not compared.
+
     """
 
     counter: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import attrs
 
+from clpcore.model import arbitration
 from clpcore.model.ids import Incarnation
 from clpcore.model.peer import Beat, Letter
 from clpcore.model.requests import Request
-from clpcore.model.states import Health, Presence, Verdict
+from clpcore.model.states import Answer, Health, Power, Presence, Verdict
 
 
 @attrs.frozen
@@ -40,10 +41,14 @@ class GotLetter:
 
 @attrs.frozen
 class Observation:
-    """One look of a monitor: health and one sentence.
+    """One look of a monitor.
 
-    *certain*: it is a proof that no second look can change (a process has ended), so that retries
-    are not waited for.
+    Attributes:
+        health: how the target is.
+        sentence: what was seen, of which thing: one line for the operator.
+        certain: it is a proof that no second look can change (a process has ended), so that retries
+            are not waited for.
+
     """
 
     health: Health
@@ -53,12 +58,21 @@ class Observation:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """How an action ended. *presence* comes with probes, *observation* with looks."""
+    """How an action ended.
+
+    With a probe comes *presence*; with a look, also at a forced stop, *observation*; with NP
+    resolution *answer*; with a forced stop *power*; from the arbiter *record*, or *kept* of a
+    session.
+    """
 
     verdict: Verdict
     detail: str = ""
     presence: Presence | None = None
     observation: Observation | None = None
+    answer: Answer | None = None
+    power: Power | None = None
+    record: arbitration.Record | None = None
+    kept: bool | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.ownership import Record, Version
+from clpcore.model.ownership import Evidence, Record, Version
 from clpcore.model.reasons import Because
 
 
@@ -64,6 +64,18 @@ class Maintenance:
 
 
 @attrs.frozen(kw_only=True)
+class Intent:
+    """This server has asked, or is about to ask, that *boot* of *server* be stopped by force.
+
+    It stays until the power state was read, or is out of date: what was accepted may come late.
+    """
+
+    server: str
+    boot: int
+    at: int  # wall-clock ms
+
+
+@attrs.frozen(kw_only=True)
 class Kept:
     """Journaled before the actions of the same decision run.
 
@@ -75,6 +87,8 @@ class Kept:
         view: the last one known.
         troubles: what an operator has to look at, by "group/server".
         maintenance: which servers are drained, by name, and under "" whether all is suspended.
+        intents: forced stops that are not known to be over, by server.
+        promised: this server has promised not to claim, and the promise may still count.
 
     """
 
@@ -85,6 +99,8 @@ class Kept:
     view: View = View()
     troubles: Mapping[str, Trouble] = attrs.field(factory=dict)
     maintenance: Mapping[str, Maintenance] = attrs.field(factory=dict)
+    intents: Mapping[str, Intent] = attrs.field(factory=dict)
+    promised: bool = False
 
 
 @attrs.frozen
@@ -108,6 +124,9 @@ class BootKept:
         left: this server left cleanly and stays offline until it is started again.
         held: under which epoch this boot serves a group, once the claim was acknowledged.
         parked: the resources of each group that an operator stopped one by one.
+        stopped: what is known of other servers' ends by force, or by an operator's word, by name.
+        lease: until when this boot may serve, by its own clock; 0: it has no session.
+        promised: until when this server claims nothing, by its own clock, and whom it told so.
 
     """
 
@@ -118,3 +137,6 @@ class BootKept:
     left: bool = False
     held: Mapping[str, int] = attrs.field(factory=dict)
     parked: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    stopped: Mapping[str, Evidence] = attrs.field(factory=dict)
+    lease: int = 0
+    promised: Mapping[str, int] = attrs.field(factory=dict)

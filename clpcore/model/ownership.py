@@ -34,13 +34,16 @@ class EvidenceKind(enum.Enum):
 
     CLEAN = "clean leave"
     NEW_BOOT = "new boot"
+    FENCED = "forced stop"  # the power state was read as off
+    LEASE = "lease lapsed"
     OPERATOR = "operator's word"
+    NP = "NP resolution"  # it answers here; the other side may reach it as well
     NONE = "no proof"  # only with unproven_takeover
 
     @property
     def proven(self) -> bool:
         """Tell whether it is more than an assumption."""
-        return self is not EvidenceKind.NONE
+        return self not in {EvidenceKind.NP, EvidenceKind.NONE}
 
 
 @attrs.frozen
@@ -66,8 +69,8 @@ class Record:
 
     An empty *owner* means released. *cohort* is who must agree, or be proven stopped, before
     anybody claims. *outdated* lists mirror sides that must not be promoted. *evidence* is what the
-    claim of *epoch* rested on. *heir* is the server that a releasing owner chose; *event* and
-    *avoid* say why it released and who should not be chosen.
+    claim of *epoch* rested on. *arbitrated*: an arbiter gave this epoch. *heir* is the server that
+    a releasing owner chose; *event* and *avoid* say why it released and who should not be chosen.
     """
 
     group: str
@@ -83,6 +86,7 @@ class Record:
     event: str = ""
     avoid: tuple[str, ...] = ()
     previous: str = ""
+    arbitrated: bool = False
 
     def why(self, default: Event) -> Event:
         """Give the event as a value; *default* for none, or for a word of another version."""

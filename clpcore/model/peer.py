@@ -10,7 +10,7 @@ import attrs
 
 from clpcore.model.ids import Boot, View
 from clpcore.model.kept import Maintenance, Trouble
-from clpcore.model.ownership import Record, Version
+from clpcore.model.ownership import Evidence, Record, Version
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.states import Event, Phase, Shown
@@ -38,6 +38,7 @@ class Beat:
     """A sign of life. *report* is the number of the sender's newest report.
 
     *revision* names the configuration that the sender has committed; the core does not read it.
+    *fences* are the servers whose forced stop the sender has asked for and not yet seen.
     *at* is the sender's own time: beats that overtake each other are told apart by it.
     """
 
@@ -50,6 +51,7 @@ class Beat:
     report: int
     verification: bool = False
     revision: str = ""
+    fences: tuple[str, ...] = ()
     at: int = attrs.field(default=0, eq=False)
 
 
@@ -186,11 +188,27 @@ class Report:
     monitors: tuple[MonitorReport, ...]
     troubles: tuple[Trouble, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    stopped: tuple[Evidence, ...] = ()
 
 
 @attrs.frozen
 class AskReport:
     """Please send the whole report again: I missed one."""
+
+
+@attrs.frozen
+class AskPromise:
+    """The arbiter does not answer me: promise me to claim nothing for a while. *number* is mine."""
+
+    number: int
+
+
+@attrs.frozen
+class Promise:
+    """From now on I claim and activate nothing new for as long as a lease. Bound to who asked."""
+
+    to: Boot
+    number: int
 
 
 Letter = (
@@ -206,4 +224,6 @@ Letter = (
     | Bye
     | Report
     | AskReport
+    | AskPromise
+    | Promise
 )

@@ -160,6 +160,13 @@ class ResourceRestart:
     resource: str
 
 
+@attrs.frozen
+class ServerConfirmDown:
+    """The operator's word that *server* has stopped: he has seen to it himself."""
+
+    server: str
+
+
 Op = (
     GroupStart
     | GroupStop
@@ -181,6 +188,7 @@ Op = (
     | ResourceStart
     | ResourceStop
     | ResourceRestart
+    | ServerConfirmDown
 )
 
 

@@ -84,14 +84,26 @@ class Prepared:
 
 @attrs.frozen
 class Commit:
-    """The sender has committed what you hold: do the same, and start again with it."""
+    """The sender has committed the revision of this name, which you hold: do the same.
+
+    Then start again with it: at once, or, where it makes heartbeats pause, at an Again.
+    """
 
     apply: str
+    revision: str
 
 
 @attrs.frozen
 class Committed:
-    """Answer to a Commit: it is on disk."""
+    """Answer to a Commit: it is on disk, or *because* says why not."""
+
+    apply: str
+    because: Because | None = None
+
+
+@attrs.frozen
+class Again:
+    """Start again now, with what you have committed: everybody has it, or cannot be waited for."""
 
     apply: str
 
@@ -99,6 +111,46 @@ class Committed:
 @attrs.frozen
 class Abandon:
     """Drop what you hold: it will not be committed."""
+
+    apply: str
+
+
+@attrs.frozen
+class Waiting:
+    """A group that is stopped for an apply: where it was, and with which epoch.
+
+    A higher epoch says that somebody has started it since.
+    """
+
+    group: str
+    server: str
+    epoch: int
+
+
+@attrs.frozen(kw_only=True)
+class Note:
+    """Make durable which groups must be started again, whatever becomes of *coordinator*.
+
+    It comes before the first of them is stopped. *holders* are all who note it. Nothing *waiting*:
+    all of that apply have ended, forget them.
+    """
+
+    apply: str
+    coordinator: str
+    holders: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+
+@attrs.frozen
+class Noted:
+    """Answer to a Note: it is on disk."""
+
+    apply: str
+
+
+@attrs.frozen
+class AskNote:
+    """Tell me, whose apply it is, what still waits of it: a Note is the answer."""
 
     apply: str
 
@@ -123,4 +175,16 @@ class Part:
     data: str = ""
 
 
-Dispatch = Prepare | Prepared | Commit | Committed | Abandon | AskPart | Part
+Dispatch = (
+    Prepare
+    | Prepared
+    | Commit
+    | Committed
+    | Again
+    | Abandon
+    | Note
+    | Noted
+    | AskNote
+    | AskPart
+    | Part
+)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from clpcore.model import arbitration
 from clpcore.model.actions import Action
 from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Incarnation
@@ -16,6 +17,15 @@ from clpcore.model.peer import Beat, GroupReport, MonitorReport, Reply
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Shown
+
+
+class Wants(enum.Enum):
+    """What this server wants of the arbiter about a group."""
+
+    CLAIM = "claim"  # become its holder
+    CLEAR = "clear"  # won; take the suspects off, by proof
+    RELEASE = "release"
+    DISCLAIM = "disclaim"
 
 
 class Doing(enum.Enum):
@@ -52,17 +62,29 @@ class LocalResource:
     probed_at: int | None = None  # when a driver last said how it is, whatever it said
 
 
+class Matter(enum.Enum):
+    """What a call is about that is neither a resource's nor a monitor's."""
+
+    NP = "np"  # the name is that of the NP resolution
+    CHECK = "check"  # of a forced stop: "entry/victim"
+    FENCE = "fence"  # the victim
+    SESSION = "session"
+    TENURE = "tenure"  # the group
+
+
 @attrs.frozen
 class Underway:
     """A call that was not answered yet: of resource *name*, or without a group of a monitor.
 
     *until*: when its outcome counts as lost. *paused*: how many ms of it this server did not run.
+    *matter*: it is no call of a resource or monitor, but about *name* of this.
     """
 
     group: str
     name: str
     until: int
     paused: int = 0
+    matter: Matter | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +116,8 @@ class LocalGroup:
         halted: why it is left as it is, half up: the final action was "none".
         note: what it waits for; shown.
         stop_wait_since: since when its stop may have to wait for that of other groups.
+        stop_by: the right to run is lost: when what still runs is killed.
+        killed: it was; what is left then, the machine is reset for.
 
     """
 
@@ -111,6 +135,8 @@ class LocalGroup:
     halted: Because | None = None
     note: Because | None = None
     stop_wait_since: int | None = None
+    stop_by: int | None = None
+    killed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +155,116 @@ class LocalMonitor:
     again: bool = False  # look again at once when the look in flight is over
     dummy: bool = False
     normal_since: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LocalNp:
+    """One way of NP resolution, as it answers here. Times are when the question was asked.
+
+    Attributes:
+        state: what operators see.
+        detail: why.
+        action: the question in flight, 0: none.
+        asked_at: when it was asked last.
+        next_at: when it is asked next.
+        answered: the newest question that was answered.
+        silent_since: the first of those since then that nobody answered; None: there is none.
+        silences: how many of them there are.
+
+    """
+
+    state: Shown = Shown.UNKNOWN
+    detail: str = ""
+    action: int = 0
+    asked_at: int = 0
+    next_at: int | None = None
+    answered: int | None = None
+    silent_since: int | None = None
+    silences: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class LocalFence:
+    """A forced stop of one server, from here.
+
+    Attributes:
+        boot: the life that shall end.
+        since: when it became due.
+        action: the request in flight, 0: none.
+        level: which of the ways is in use, 0 is the first.
+        tries: those that failed at this level.
+        next_at: when the next try is due.
+        failed: why all of them failed; then only a look that finds it possible begins anew.
+
+    """
+
+    boot: int
+    since: int
+    action: int = 0
+    level: int = 0
+    tries: int = 0
+    next_at: int = 0
+    failed: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Readiness:
+    """Whether a forced stop of one server would work, as last looked at from here."""
+
+    state: Shown = Shown.UNKNOWN
+    detail: str = ""
+    action: int = 0
+    next_at: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Tenure:
+    """What this server is doing at the arbiter about one group.
+
+    Attributes:
+        wants: what it is for.
+        event: why, of a claim.
+        previous: where the group was before a claim.
+        action: the question in flight, 0: none.
+        next_at: when to ask again.
+        record: the group's record as the arbiter last told it.
+
+    """
+
+    wants: Wants
+    event: Event = Event.START
+    previous: str = ""
+    action: int = 0
+    next_at: int = 0
+    record: arbitration.Record | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    """This boot's session at the arbiter; its end, the lease, is kept in /run.
+
+    Attributes:
+        sent_at: when the renewal in flight, or the last one, was sent.
+        action: that in flight, 0: none.
+        next_at: when the next one is due.
+        renewed_at: when the last one was sent that was granted, since the agent's start.
+        lost: the arbiter said that another one has what this server holds.
+        detail: what it said when it could not be asked.
+        asking: the number of the promises that are asked for, 0: none are.
+        asked_at: since when.
+        promised: who has promised.
+
+    """
+
+    sent_at: int = 0
+    action: int = 0
+    next_at: int = 0
+    renewed_at: int | None = None
+    lost: bool = False
+    detail: str = ""
+    asking: int = 0
+    asked_at: int = 0
+    promised: tuple[str, ...] = ()
 
 
 class PeerState(enum.Enum):
@@ -250,6 +386,12 @@ class ClusterState:
     reported: Mapping[str, GroupReport] = attrs.field(factory=dict)
     reported_monitors: Mapping[str, MonitorReport] = attrs.field(factory=dict)
     report: int = 0
+    nps: Mapping[str, LocalNp] = attrs.field(factory=dict)
+    cut_off: Because | None = None  # nobody answers, and the others are silent
+    fences: Mapping[str, LocalFence] = attrs.field(factory=dict)  # by victim
+    readiness: Mapping[str, Readiness] = attrs.field(factory=dict)  # by "entry/victim"
+    session: Session = Session()
+    tenures: Mapping[str, Tenure] = attrs.field(factory=dict)
     failback: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)  # who came online since
     cold: Mapping[str, Wanted] = attrs.field(factory=dict)  # what a cold start makes of a group
     waiting: Mapping[str, int] = attrs.field(factory=dict)  # to start after others, since when

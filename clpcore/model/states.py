@@ -6,7 +6,15 @@ import enum
 
 
 class Presence(enum.Enum):
-    """What a probe says of a resource."""
+    """What a probe says of a resource.
+
+    Attributes:
+        ACTIVE: it serves.
+        INACTIVE: nothing of it is there.
+        BROKEN: something of it is there, and does not serve.
+        UNKNOWN: the look failed; asked again, and never taken for INACTIVE.
+
+    """
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -15,7 +23,15 @@ class Presence(enum.Enum):
 
 
 class Health(enum.Enum):
-    """What one look of a monitor says."""
+    """What one look of a monitor says.
+
+    Attributes:
+        NORMAL: all is well.
+        WARNING: somebody should look; nothing is recovered.
+        ERROR: it does not serve: after its retries the recovery ladder begins.
+        UNKNOWN: the look failed; shown as a warning.
+
+    """
 
     NORMAL = "normal"
     WARNING = "warning"
@@ -24,7 +40,17 @@ class Health(enum.Enum):
 
 
 class Event(enum.Enum):
-    """Why a resource is activated or deactivated; ``exec`` hands it on as CLP_EVENT."""
+    """Why a resource is activated or deactivated; ``exec`` hands it on as CLP_EVENT.
+
+    Attributes:
+        START: the group starts, or the cluster.
+        FAILOVER: it comes from, or leaves, a server where it failed.
+        RECOVER: a monitor found an error, and it is activated again in place.
+        MOVE: somebody wants it on another server.
+        STOP: the group stops.
+        CLUSTER_STOP: the whole cluster stops.
+
+    """
 
     START = "START"
     FAILOVER = "FAILOVER"
@@ -35,7 +61,13 @@ class Event(enum.Enum):
 
 
 class Role(enum.Enum):
-    """On which side a monitor looks: where its target is active, or where it must not be."""
+    """On which side a monitor looks.
+
+    Attributes:
+        ACTIVE: its target is active here.
+        STANDBY: it must not be here.
+
+    """
 
     ACTIVE = "active"
     STANDBY = "standby"
@@ -135,3 +167,33 @@ class Verdict(enum.Enum):
     STALLED = "stalled"
     MISCONFIGURED = "misconfigured"
     NOT_INSTALLED = "not_installed"
+
+
+class Answer(enum.Enum):
+    """What one question came to.
+
+    Attributes:
+        ANSWERED: it was reached from here, whatever it said.
+        SILENT: it did not answer in time: perhaps this server is cut off.
+        UNKNOWN: it could not be asked: says nothing about the network.
+
+    """
+
+    ANSWERED = "answered"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+class Power(enum.Enum):
+    """What was read of a server's power.
+
+    Attributes:
+        OFF: it was read as stopped.
+        ON: it was read as running.
+        UNKNOWN: it could not be read, or a request was only accepted.
+
+    """
+
+    OFF = "off"
+    ON = "on"
+    UNKNOWN = "unknown"
