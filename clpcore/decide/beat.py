@@ -26,5 +26,6 @@ def beat(_config: ClusterConfig, state: ClusterState) -> Beat:
         held=tuple(Held(name, epoch) for name, epoch in held),
         report=state.report,
         verification=state.verification,
+        fences=tuple(sorted(state.kept.intents)),
         at=state.now,
     )

@@ -62,6 +62,8 @@ def start(
             view=kept.view,
             troubles=kept.troubles,
             maintenance=kept.maintenance,
+            intents=kept.intents,
+            promised=kept.promised,
         ),
         run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},

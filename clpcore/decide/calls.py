@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clpcore.decide import ordering, recovery
+from clpcore.decide import fencing, ordering, partition, recovery, resting
 from clpcore.decide.turn import Turn
 from clpcore.model.inputs import Outcome
-from clpcore.model.state import Doing, Underway
+from clpcore.model.state import Doing, Matter, Underway
 from clpcore.model.states import Verdict
 
 
@@ -15,7 +15,9 @@ def take_done(turn: Turn, action: int, outcome: Outcome) -> None:
     if asked is None:
         return
     turn.running.drop(action)
-    if _was_cut_short(turn, asked, action, outcome):
+    if asked.matter is not None:
+        _hand_over(turn, asked, asked.matter, action, outcome)
+    elif _was_cut_short(turn, asked, action, outcome):
         turn.say("rc556", name=asked.name, server=turn.me, ms=asked.paused)
         if asked.group:
             ordering.forget_call(turn, asked.group, asked.name, action)
@@ -25,6 +27,20 @@ def take_done(turn: Turn, action: int, outcome: Outcome) -> None:
         ordering.take_done(turn, asked.group, asked.name, action, outcome)
     else:
         recovery.take_observation(turn, asked.name, action, outcome)
+
+
+def _hand_over(turn: Turn, asked: Underway, matter: Matter, action: int, outcome: Outcome) -> None:
+    match matter:
+        case Matter.REST:
+            resting.take_done(turn, asked.name, action, outcome)
+        case Matter.NP:
+            partition.take_answer(turn, asked.name, action, outcome)
+        case Matter.CHECK:
+            fencing.take_check(turn, asked.name, action, outcome)
+        case Matter.FENCE:
+            fencing.take_power(turn, asked.name, action, outcome)
+        case Matter.SESSION | Matter.TENURE:
+            raise NotImplementedError
 
 
 def _was_cut_short(turn: Turn, asked: Underway, action: int, outcome: Outcome) -> bool:
@@ -54,7 +70,10 @@ def give_up(turn: Turn) -> None:
             continue
         turn.running.drop(action)
         turn.say("rc555", name=asked.name, server=turn.me)
-        if asked.group:
+        if asked.matter is not None:
+            lost = Outcome(verdict=Verdict.STALLED, detail="its outcome was lost")
+            _hand_over(turn, asked, asked.matter, action, lost)
+        elif asked.group:
             ordering.forget_call(turn, asked.group, asked.name, action)
         else:
             recovery.forget_look(turn, asked.name, action)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clpcore.decide import evidence, holding, maintenance, ownership, placement
+from clpcore.decide import evidence, holding, maintenance, ownership, placement, resting
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Left, StopSelf
 from clpcore.model.peer import Bye
@@ -54,7 +54,7 @@ def settle(turn: Turn) -> None:
     if ending is None or turn.phase is not Phase.LEAVING:
         return
     groups = tuple(turn.config.group_by_name)
-    if any(_speaks(turn, group) for group in groups):
+    if any(_speaks(turn, group) for group in groups) or resting.under_way(turn):
         return
     clean = all(_down(turn, group) for group in groups)
     if ending.how is None and clean:
@@ -146,6 +146,27 @@ def final(turn: Turn, groups: tuple[str, ...], how: FinalAction, because: Becaus
     else:
         _end(turn, Ending(how=how, because=because, stay=False, cluster=False))
     return True
+
+
+def when_cut_off(turn: Turn, how: FinalAction, because: Because) -> None:
+    """Take the action at NP occurrence: no guard holds it back, and the stop budget counts."""
+    if how is FinalAction.NONE or (turn.ending is not None and turn.ending.how is not None):
+        return
+    if how in (FinalAction.RESET, FinalAction.PANIC):
+        stop_at_once(turn, how, because)
+        return
+    if how is FinalAction.STOP_SERVICE:
+        _end(turn, Ending(how=None, because=because, stay=True, cluster=False))
+    elif how.ends_machine:
+        _end(turn, Ending(how=how, because=because, stay=False, cluster=False))
+    for group in turn.config.group_by_name:
+        holding.lose(turn, group)
+
+
+def stop_at_once(turn: Turn, how: FinalAction, because: Because) -> None:
+    """Stop the machine without an orderly stop."""
+    if turn.phase is not Phase.DYING:
+        _stop_self(turn, how, because, clean=False)
 
 
 def _held_back(turn: Turn, how: FinalAction) -> Because | None:

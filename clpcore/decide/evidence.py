@@ -11,7 +11,7 @@ from clpcore.model.config import Resource
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
-from clpcore.model.state import Goal, LocalResource
+from clpcore.model.state import Goal, LocalResource, Peer, PeerState
 from clpcore.model.states import Exclusion, FinalAction, Phase, Presence, Shown
 
 
@@ -21,6 +21,9 @@ def proof(turn: Turn, server: str) -> EvidenceKind | None:
         return None
     if server not in turn.peers:
         return EvidenceKind.OPERATOR if turn.alone else None  # taken out of the configuration
+    known = turn.stopped.get(server)
+    if known is not None and known.boot >= _newest(turn, server):
+        return known.kind
     peer = turn.peers[server]
     if peer.evidence is EvidenceKind.CLEAN and turn.boot_of(server).counter < _newest(turn, server):
         return None  # it left, and others have heard it since
@@ -38,12 +41,40 @@ def proof_about(turn: Turn, server: str, boot: Boot) -> EvidenceKind | None:
     kind = proof(turn, server)
     if kind is EvidenceKind.CLEAN and known < boot:
         return None  # it left, but that was an earlier life than the one in question
+    stopped = turn.stopped.get(server)
+    if stopped is not None and kind is stopped.kind and stopped.boot < boot.counter:
+        return None  # so was the one that was stopped
     return kind
 
 
 def _newest(turn: Turn, server: str) -> int:
     """Give the highest boot counter known of *server*, from itself or from others."""
     return turn.boots.get(server) or 0
+
+
+def fall_silent(turn: Turn, name: str) -> None:
+    """Note that a server is not heard any more; what that means is not said here."""
+    turn.peers.change(name, state=PeerState.SILENT, since=turn.now, evidence=None, told={})
+    stir(turn, turn.records, name)
+
+
+def last_sign(peer: Peer) -> int:
+    """Give when it was last heard; of one that never was, since when it was listened for."""
+    return max(peer.links.values(), default=peer.since)
+
+
+def silent(turn: Turn, name: str) -> int | None:
+    """Give since when a server counts as silent, also one never seen; None: it does not."""
+    peer = turn.peers[name]
+    if peer.state is PeerState.SILENT:
+        return peer.since
+    if peer.state is not PeerState.UNSEEN:
+        return None
+    due = peer.since + turn.config.heartbeat_timeout
+    if turn.now < due:
+        turn.wake(due)
+        return None
+    return due
 
 
 def current(turn: Turn, group: str) -> bool:
@@ -124,6 +155,8 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
     """Tell why this server cannot take *group* now; None: it can."""
     if turn.phase is not Phase.ONLINE or turn.ending is not None:
         return messages.because("rc540", server=turn.me)
+    if turn.cut_off is not None and turn.config.np_action is not FinalAction.NONE:
+        return messages.because("rc590", server=turn.me)
     if turn.me not in turn.config.homes[group]:
         return messages.because("rc541", server=turn.me, group=group)
     if refusal := maintenance.refusal(turn, turn.me):

@@ -6,8 +6,7 @@ from collections.abc import Collection
 
 import attrs
 
-from clpcore import messages
-from clpcore.decide import evidence
+from clpcore.decide import evidence, fencing
 from clpcore.decide.turn import Turn
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import Evidence, Record, Wanted
@@ -101,10 +100,10 @@ def _unproven(turn: Turn, record: Record) -> Because | None:
     """Name the first server without whose word or proven end nobody may claim."""
     owner = record.owner if record.owner in others(turn, record) else ""
     if owner and evidence.proof_about(turn, owner, record.boot) is None:
-        return messages.because("rc530", group=record.group, server=owner)
+        return fencing.blocked(turn, record.group, owner)
     for name in unheard(turn, record.cohort):
         if evidence.proof(turn, name) is None:
-            return messages.because("rc531", group=record.group, server=name)
+            return fencing.blocked(turn, record.group, name, "rc531")
     return None
 
 
@@ -213,6 +212,19 @@ def bring_down(
             stop_wait_since=turn.now if turn.config.group_by_name[group].stop_after else None,
         ),
     )
+
+
+def lose(turn: Turn, group: str) -> None:
+    """Stop *group* here within the stop budget: the right to run it is lost, or about to be."""
+    if claiming(turn, group) and not evidence.holds(turn, group):
+        give_up_claim(turn, group, heir="", stay_stopped=False)
+        return
+    if evidence.idle(turn, group) and not evidence.holds(turn, group):
+        return
+    bring_down(turn, group, Event.STOP)
+    if turn.groups[group].stop_by is None:
+        by = turn.now + turn.config.stop_budget
+        turn.groups.change(group, stop_by=by, stop_wait_since=None)
 
 
 def stop_without_right(turn: Turn, group: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clpcore.decide import fencing
 from clpcore.decide.turn import Turn
 from clpcore.model.ids import View
 from clpcore.model.state import PeerState
@@ -57,6 +58,8 @@ def _join(turn: Turn) -> None:
 
 
 def _wait_is_over(turn: Turn) -> str | None:
+    if fencing.is_waited_for(turn):
+        return None  # a forced stop of the former life may still hit this one
     if turn.join != 0:
         return "nm25"
     if any(peer.member for _, peer in turn.peers.items()):

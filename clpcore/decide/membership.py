@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, joining, numbering
+from clpcore.decide import evidence, fencing, joining, numbering
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
 from clpcore.model.config import ClusterConfig
@@ -120,6 +120,7 @@ def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
     links = {**(peer.links if peer.up else {}), taken.link: turn.now}
     if not peer.up:
         _say_heard(turn, taken.sender, peer)
+        fencing.is_heard(turn, taken.sender, taken.incarnation.boot)
         peer = attrs.evolve(peer, state=PeerState.UP, since=turn.now, evidence=None, told={})
     if _joined(peer.beat, taken.beat):
         joining.want_failback(turn, taken.sender)
@@ -240,29 +241,18 @@ def settle(turn: Turn) -> None:
     numbering.settle(turn)
     timeout = turn.config.heartbeat_timeout
     for name, peer in turn.peers.items():
-        if not _can_fall_silent(turn, peer):
+        if not _can_fall_silent(peer):
             continue
-        last = max(peer.links.values(), default=peer.since)
+        last = evidence.last_sign(peer)
         if turn.now - last < timeout:
             turn.wake(last + timeout)
         elif peer.state is PeerState.LEFT:
             turn.peers.change(name, links={})  # its agent is gone as well
         else:
-            _falls_silent(turn, name, peer, last)
+            turn.say("nm2", server=name, ms=turn.now - last, timeout=timeout)
+            evidence.fall_silent(turn, name)
 
 
-def _can_fall_silent(turn: Turn, peer: Peer) -> bool:
-    """Tell whether its silence would be news; one never seen counts only without proof."""
-    if peer.state is PeerState.UNSEEN:
-        return turn.config.unproven_takeover and peer.evidence is None
-    return bool(peer.links) and peer.state is not PeerState.SILENT
-
-
-def _falls_silent(turn: Turn, name: str, peer: Peer, last: int) -> None:
-    kind = EvidenceKind.NONE if turn.config.unproven_takeover else None
-    if peer.up:
-        timeout = turn.config.heartbeat_timeout
-        turn.say("nm2", server=name, ms=turn.now - last, timeout=timeout)
-        peer = attrs.evolve(peer, state=PeerState.SILENT, since=turn.now)
-    turn.peers.put(name, attrs.evolve(peer, evidence=kind, told={}))
-    evidence.stir(turn, turn.records, name)
+def _can_fall_silent(peer: Peer) -> bool:
+    """Tell whether its silence would be news."""
+    return peer.up or (peer.state is PeerState.LEFT and bool(peer.links))

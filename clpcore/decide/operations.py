@@ -9,6 +9,7 @@ from clpcore.decide import (
     byhand,
     endings,
     evidence,
+    fencing,
     holding,
     joining,
     maintenance,
@@ -77,7 +78,7 @@ def _route(turn: Turn, request: Request) -> None:
             | ops.ResourceRestart(group=group)
         ):
             _by_owner(turn, request, group)
-        case ops.Acknowledge():
+        case ops.Acknowledge() | ops.ServerConfirmDown():
             _carry_out(turn, request)
         case (
             ops.MonitorSuspend(server=server)
@@ -200,6 +201,8 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR09
             maintenance.say(turn, maintenance.CLUSTER, on=on)
         case ops.ServerDrain():
             _drain(turn, request.op)
+        case ops.ServerConfirmDown(server=server):
+            return _confirm_down(turn, server, request.by)
         case _:
             return _by_hand(turn, request, request.op)
     return None
@@ -210,7 +213,7 @@ def _start(turn: Turn, request: Request, group: str, server: str) -> Because | N
     if record.owner and evidence.lives(turn, record):
         return _start_there(turn, request, record, server)
     if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
-        return messages.because("rc530", group=group, server=record.owner)
+        return fencing.blocked(turn, group, record.owner)
     target, why = _target(turn, group, server, ())
     if not target:
         return why
@@ -247,7 +250,7 @@ def _stop(turn: Turn, request: Request, group: str) -> Because | None:
         placement.order_stop(turn, group, Event.STOP, stay_stopped=True)
         return None
     if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
-        return messages.because("rc530", group=group, server=record.owner)
+        return fencing.blocked(turn, group, record.owner)
     refusal = evidence.not_current(turn, group)
     if refusal is None:
         _remember(turn, request, group, "")
@@ -346,6 +349,17 @@ def start_here(turn: Turn, op: ops.Op) -> None:
         turn.do(RaiseBoot(turn.incarnation.boot.counter))
     elif isinstance(op, ops.ClusterStart) and turn.leader() == turn.me:
         joining.begin_cold(turn)
+
+
+def _confirm_down(turn: Turn, server: str, by: str) -> Because | None:
+    """Take an operator's word that *server* has stopped, unless anybody hears it."""
+    if server == turn.me or server in turn.up:
+        return messages.because("op18", server=server, by=turn.me)
+    if heard := evidence.heard_by(turn, server):
+        return messages.because("op18", server=server, by=heard)
+    turn.say("nm48", server=server, by=by, me=turn.me)
+    fencing.confirm(turn, server)
+    return None
 
 
 def _start_alone(turn: Turn, server: str) -> Because | None:

@@ -7,7 +7,7 @@ that says something else than expected, only changes what is right to do next.
 from __future__ import annotations
 
 from clpcore import messages
-from clpcore.decide import endings, evidence, holding, hooks, maintenance, placement, waiting
+from clpcore.decide import evidence, finals, holding, hooks, maintenance, placement, waiting
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Activate, Call, Deactivate, Probe
 from clpcore.model.config import Group, Resource
@@ -218,6 +218,9 @@ def take_done(turn: Turn, group: str, name: str, action: int, outcome: Outcome) 
         if resource.hook is hooks.BEFORE.get(doing):
             _go_on(turn, turn.config.group_by_name[group], name, doing)
             return
+        if resource.hook is HookPoint.BEFORE_FINAL_ACTION:
+            _go_on_to_final(turn, group, name, doing)
+            return
         outcome = Outcome(verdict=Verdict.OK)  # the driver had said so
     elif outcome.verdict is Verdict.OK and _run_hook(
         turn, turn.config.group_by_name[group], name, doing, hooks.AFTER.get(doing)
@@ -241,9 +244,19 @@ def _go_on(turn: Turn, group: Group, name: str, doing: Doing) -> None:
         _call_driver(turn, group, name, doing)
 
 
+def _go_on_to_final(turn: Turn, group: str, name: str, doing: Doing) -> None:
+    turn.resources.change((group, name), doing=None, hook=None, action=0)
+    finals.take(turn, group, name, doing)
+
+
 def forget_call(turn: Turn, group: str, name: str, action: int) -> None:
     """Begin again from what a probe says: how this call ended is not known."""
-    if turn.resources[group, name].action == action:
+    resource = turn.resources[group, name]
+    if resource.action != action:
+        return
+    if resource.hook is HookPoint.BEFORE_FINAL_ACTION and resource.doing is not None:
+        _go_on_to_final(turn, group, name, resource.doing)
+    else:
         turn.resources.change(
             (group, name), presence=Presence.UNKNOWN, doing=None, hook=None, action=0
         )
@@ -338,8 +351,8 @@ def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) ->
     )
     turn.repeat(because)
     turn.groups.change(group, halted=because)
-    if how is not FinalAction.NONE:
-        endings.final(turn, (group,), how, because)
+    its = turn.config.group_by_name[group]
+    finals.begin(turn, call(turn, its, name, Role.ACTIVE), Doing.ACTIVATE)
 
 
 def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
@@ -379,10 +392,8 @@ def _deactivation_policy(turn: Turn, group: str, resource: Resource) -> None:
         )
         return
     turn.resources.change((group, resource.name), stuck=True)
-    how = resource.deactivation_final_action
-    because = turn.say(
-        "rc224", resource=resource.name, server=turn.me, action=how.value, reason=local.failure
-    )
+    because = turn.repeat(finals.stuck(turn, group, resource.name))
     turn.groups.change(group, note=because)
-    if how not in (FinalAction.NONE, FinalAction.CONTINUE):
-        endings.final(turn, (group,), how, because)
+    if resource.deactivation_final_action is not FinalAction.CONTINUE:
+        its = turn.config.group_by_name[group]
+        finals.begin(turn, call(turn, its, resource.name, Role.ACTIVE), Doing.DEACTIVATE)

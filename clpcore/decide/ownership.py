@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore import messages
-from clpcore.decide import agreement, evidence, holding
+from clpcore.decide import agreement, evidence, fencing, holding
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import Evidence, Record, Version, Wanted
 from clpcore.model.peer import (
@@ -124,7 +123,7 @@ def _note_silence(turn: Turn, group: str, need: tuple[str, ...]) -> None:
         if peer.state is PeerState.UNSEEN and turn.now < soon:
             turn.wake(soon, group)
         else:
-            holding.note(turn, group, messages.because("rc531", group=group, server=name))
+            holding.note(turn, group, fencing.blocked(turn, group, name, "rc531"))
 
 
 def _repeat(turn: Turn, record: Record, waiting: Claim) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clpcore import messages
-from clpcore.decide import evidence, holding, maintenance, ownership, suitability, waiting
+from clpcore.decide import evidence, fencing, holding, maintenance, ownership, suitability, waiting
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
@@ -196,7 +196,7 @@ def _blocked(turn: Turn, group: Group, record: Record) -> Because | None:
     if not owner:
         return None
     if evidence.proof_about(turn, owner, record.boot) is None:
-        return messages.because("rc530", group=group.name, server=owner)
+        return fencing.blocked(turn, group.name, owner)
     came_back = owner == turn.me or turn.peers[owner].member
     if _failover_is_manual(turn, group, record) and not came_back:
         return messages.because("rc562", group=group.name, server=owner)

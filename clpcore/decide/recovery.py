@@ -14,6 +14,7 @@ from clpcore.decide import (
     maintenance,
     ordering,
     placement,
+    resting,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Call, Observe
@@ -39,7 +40,7 @@ from clpcore.model.states import (
 
 def role_of(turn: Turn, monitor: Monitor) -> Role | None:
     """Tell on which side *monitor* looks here now; None: not at all."""
-    if not monitor.looks_on(turn.me):
+    if turn.phase is Phase.OFFLINE or not monitor.looks_on(turn.me):
         return None
     if not monitor.target:
         return Role.ACTIVE if turn.phase is Phase.ONLINE else None
@@ -71,6 +72,8 @@ def _settle(turn: Turn, monitor: Monitor) -> None:
     local, role = turn.monitors[monitor.name], role_of(turn, monitor)
     if role is None or _is_suspended(turn, monitor):
         _rest(turn, monitor, local)
+        if monitor.keeps:
+            resting.tell(turn, monitor, _call(turn, monitor, Role.ACTIVE))
         return
     if local.state in (Shown.OFFLINE, Shown.SUSPEND):
         local = turn.monitors.change(
@@ -106,7 +109,7 @@ def _rest(turn: Turn, monitor: Monitor, local: LocalMonitor) -> None:
 
 
 def _look_if_due(turn: Turn, monitor: Monitor, local: LocalMonitor, role: Role) -> None:
-    if local.action or local.next_at is None:
+    if local.action or local.resting or local.next_at is None:
         return
     if turn.now < local.next_at:
         turn.wake(local.next_at, monitor.group)
@@ -119,7 +122,7 @@ def _look_if_due(turn: Turn, monitor: Monitor, local: LocalMonitor, role: Role) 
     turn.do(Observe(id=number, call=why, timeout=monitor.timeout))
     late = turn.now + monitor.timeout + ordering.ANSWER_LATE_MS
     turn.running.put(number, Underway("", monitor.name, late))
-    turn.monitors.change(monitor.name, action=number, again=False)
+    turn.monitors.change(monitor.name, action=number, again=False, keeps=True)
 
 
 def _call(turn: Turn, monitor: Monitor, role: Role) -> Call:
@@ -226,13 +229,9 @@ def _normal(turn: Turn, monitor: Monitor, role: Role, seen: Observation) -> None
         monitor.name, state=Shown.NORMAL, detail=seen.sentence, errors=0, normal_since=since
     )
     # Nobody listens where nobody must: that says nothing of the service, and forgives nothing.
-    if role is Role.ACTIVE and turn.now - since >= _until_forgotten(monitor):
+    until_forgotten = max(monitor.reset_after, monitor.interval)  # more than one look
+    if role is Role.ACTIVE and turn.now - since >= until_forgotten:
         turn.rungs.drop(monitor.name)
-
-
-def _until_forgotten(monitor: Monitor) -> int:
-    """Give how long it must be normal, in ms: more than the look right after a reactivation."""
-    return max(monitor.reset_after, monitor.interval)
 
 
 def _forget_note(turn: Turn, group: str) -> None:

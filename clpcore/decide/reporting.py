@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import byhand, evidence, maintenance, placement, troubles
+from clpcore.decide import byhand, evidence, fencing, maintenance, placement, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
 from clpcore.model.reasons import Because
@@ -29,6 +29,7 @@ def take(turn: Turn, sender: str, report: Report) -> None:
     )
     troubles.take(turn, report.troubles)
     maintenance.take(turn, report.maintenance)
+    fencing.take_word(turn, sender, report.stopped)
     _propose_again(turn, sender, report)
     evidence.stir(turn, (each.group for each in report.groups if each.group in turn.records))
     known = turn.config.monitor_by_name
@@ -57,6 +58,7 @@ def send_whole(turn: Turn, to: str) -> None:
             monitors=tuple(monitors.values()),
             troubles=troubles.news(turn, whole=True),
             maintenance=maintenance.news(turn, whole=True),
+            stopped=fencing.news(turn, whole=True),
         ),
     )
 
@@ -70,7 +72,8 @@ def settle(turn: Turn) -> None:
     words = maintenance.news(turn, whole=turn.report == 0)
     groups = tuple(r for r in map(_changed(turn), sorted(turn.agenda.looked_at)) if r is not None)
     monitors = _changed_monitors(turn)
-    if groups or monitors or found or words:
+    stopped = fencing.news(turn, whole=turn.report == 0)
+    if groups or monitors or found or words or stopped:
         base, turn.report = turn.report, turn.report + 1
         news = Report(
             version=turn.report,
@@ -79,6 +82,7 @@ def settle(turn: Turn) -> None:
             monitors=monitors,
             troubles=found,
             maintenance=words,
+            stopped=stopped,
         )
         for name in sorted(turn.up):
             turn.send(name, news)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from clpcore.decide import (
     agreement,
+    budget,
     calls,
     draining,
     endings,
+    fencing,
+    isolation,
     joining,
     membership,
     operations,
     ordering,
     ownership,
+    partition,
     pending,
     placement,
     recovery,
@@ -118,6 +122,9 @@ def settle(turn: Turn) -> None:
     for _ in range(ROUNDS):
         groups = turn.agenda.restless()
         membership.settle(turn)
+        partition.settle(turn)
+        isolation.settle(turn)
+        fencing.settle(turn)
         joining.settle(turn)
         agreement.challenge(turn)
         for group in groups:
@@ -127,6 +134,7 @@ def settle(turn: Turn) -> None:
             draining.settle(turn, group)
             placement.settle(turn, group)
             ordering.settle(turn, group)
+            budget.settle(turn, group.name)
             recovery.settle(turn, group.name)
         recovery.settle_server(turn)
         endings.settle(turn)

@@ -16,8 +16,8 @@ from clpcore.decide.table import Table
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import BootKept, Current, Kept, Maintenance, Rungs, Trouble
-from clpcore.model.ownership import Record, Version, Wanted
+from clpcore.model.kept import BootKept, Current, Intent, Kept, Maintenance, Rungs, Trouble
+from clpcore.model.ownership import Evidence, Record, Version, Wanted
 from clpcore.model.peer import GroupReport, Letter, MonitorReport, Propose, Reply
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
@@ -25,12 +25,16 @@ from clpcore.model.state import (
     Claim,
     ClusterState,
     Decision,
+    LocalFence,
     LocalGroup,
     LocalMonitor,
+    LocalNp,
     LocalResource,
     Nomination,
     Operation,
     Peer,
+    Readiness,
+    Tenure,
     Underway,
 )
 from clpcore.model.states import Phase
@@ -82,6 +86,10 @@ class Turn:
         self.noted: set[str] = set()  # groups that have a reason to wait in this turn
         self.challenged: set[str] = set()  # servers that were asked for their records in it
         self._last = state.last_action
+        self.cut_off = state.cut_off
+        self.session = state.session
+        self.lease = state.run.lease
+        self.promised_once = state.kept.promised
         self._actions: list[act.Action] = []
         self._because: list[Because] = []
         self._proposals: dict[str, dict[str, Record]] = {}
@@ -115,7 +123,14 @@ class Turn:
         self.maintenance: Table[str, Maintenance] = Table(
             kept.maintenance, lambda _about: self.sweep()
         )
+        self.nps: Table[str, LocalNp] = Table(state.nps)
+        self.fences: Table[str, LocalFence] = Table(state.fences)
+        self.readiness: Table[str, Readiness] = Table(state.readiness)
+        self.tenures: Table[str, Tenure] = Table(state.tenures, stir)
+        self.intents: Table[str, Intent] = Table(kept.intents)
         self.boots: Table[str, int] = Table(run.boots)
+        self.stopped: Table[str, Evidence] = Table(run.stopped)
+        self.promised: Table[str, int] = Table(run.promised)
         self.current: Table[str, bool] = Table(
             dict.fromkeys((each.group for each in run.current), True), stir
         )
@@ -272,6 +287,12 @@ class Turn:
             ending=self.ending,
             last_action=self._last,
             challenged_at=self.challenged_at,
+            nps=self.nps.value(),
+            cut_off=self.cut_off,
+            fences=self.fences.value(),
+            readiness=self.readiness.value(),
+            session=self.session,
+            tenures=self.tenures.value(),
             due=self.agenda.due,
             wake_at=wake_at,
         )
@@ -292,6 +313,8 @@ class Turn:
             view=self.view,
             troubles=self.troubles.value(),
             maintenance=self.maintenance.value(),
+            intents=self.intents.value(),
+            promised=self.promised_once,
         )
         same = (
             kept.records is was.records
@@ -301,6 +324,8 @@ class Turn:
             and kept.view is was.view
             and kept.troubles is was.troubles
             and kept.maintenance is was.maintenance
+            and kept.intents is was.intents
+            and kept.promised is was.promised
         )
         return was if same else kept
 
@@ -314,6 +339,9 @@ class Turn:
             left=self.left,
             held=self._held(),
             parked=self._parked(),
+            stopped=self.stopped.value(),
+            lease=self.lease,
+            promised=self.promised.value(),
         )
         return was if kept == was else kept
 

@@ -14,6 +14,7 @@ from clpcore.model.actions import (
     Activate,
     Answer,
     Driven,
+    Kill,
     Left,
     RaiseBoot,
     Send,
@@ -21,6 +22,7 @@ from clpcore.model.actions import (
 )
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
+from clpcore.model.inputs import Outcome
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.peer import Letter
 from clpcore.model.requests import Op, Request
@@ -30,6 +32,7 @@ from clpcore.simulate import drivers, invariants
 from clpcore.simulate.drivers import Drivers
 from clpcore.simulate.machine import Agent, Machine, MakeInput
 from clpcore.simulate.network import Network
+from clpcore.simulate.surroundings import Surroundings
 
 WALL = 1_700_000_000_000  # the wall clock when virtual time begins
 BEAT_GAP_MS = 10  # between a heartbeat out of turn and the one before it
@@ -50,6 +53,7 @@ class Cluster:
         self.now = 0
         self.network = Network(random.Random(seed))  # noqa: S311 - dice, no secret
         self.drivers = Drivers()
+        self.surroundings = Surroundings(self)
         self.history = invariants.History()
         self.steps = 0
         self._watch = watch or (lambda _now, _server, _what: None)
@@ -278,6 +282,8 @@ class Cluster:
                 if not stay:
                     self._say(machine.name, "ends its agent")
                     machine.agent = None
+            case Kill(group=group):
+                machine.kill_group(group)
             case RaiseBoot():
                 self.after(0, functools.partial(self._start_again, machine, agent))
             case Answer():
@@ -307,20 +313,28 @@ class Cluster:
     def _call(self, machine: Machine, agent: Agent, action: Driven) -> None:
         key = (action.call.group, action.call.resource)
         agent.calls[action.id] = action
+        answer = functools.partial(self._answer, machine, agent, action)
+        if self.surroundings.ask(machine.name, action, answer):
+            return
         if isinstance(action, Activate) and machine.truth[key] is not Presence.ACTIVE:
             machine.truth[key] = Presence.BROKEN  # from now on it may be running
         rule, time = self.drivers.begin(machine.name, action)
 
         def done() -> None:
-            if machine.agent is agent:
-                del agent.calls[action.id]
+            if machine.agent is agent and action.id in agent.calls:
                 outcome = drivers.end(machine, action, rule)
-                if rule is not None and rule.how == drivers.LOSE:
-                    return
-                make = functools.partial(given.Done, action=action.id, outcome=outcome)
-                self._feed(machine, lambda now: make(now=now))
+                if rule is None or rule.how != drivers.LOSE:
+                    self._answer(machine, agent, action, outcome)
+                else:
+                    del agent.calls[action.id]
 
         self.after(time, done)
+
+    def _answer(self, machine: Machine, agent: Agent, action: Driven, outcome: Outcome) -> None:
+        """Tell the core how a call ended, if the agent that made it still waits for that."""
+        if machine.agent is agent and agent.calls.pop(action.id, None) is not None:
+            make = functools.partial(given.Done, action=action.id, outcome=outcome)
+            self._feed(machine, lambda now: make(now=now))
 
     def _say(self, name: str, text: str) -> None:
         self._watch(self.now, name, text)

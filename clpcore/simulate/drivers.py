@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.model.actions import Activate, Deactivate, Driven, Hook, Observe, Probe
+from clpcore.model.actions import Activate, Deactivate, Driven, Hook, Observe, Probe, Rest
 from clpcore.model.inputs import Observation, Outcome
 from clpcore.model.states import Health, Presence, Role, Verdict
 from clpcore.simulate.machine import Machine
@@ -30,7 +30,18 @@ class Drivers:
     """The drivers of every server. *times*: milliseconds that a call takes, by verb."""
 
     times: dict[str, int] = attrs.field(
-        factory=lambda: {"probe": 5, "activate": 100, "deactivate": 50, "observe": 5, "hook": 20}
+        factory=lambda: {
+            "probe": 5,
+            "activate": 100,
+            "deactivate": 50,
+            "observe": 5,
+            "rest": 20,
+            "hook": 20,
+            "ask": 5,
+            "check": 5,
+            "fence": 300,
+            "arbitrate": 5,
+        }
     )
     rules: list[Rule] = attrs.field(factory=list)
 
@@ -47,10 +58,11 @@ class Drivers:
         """Give the rule for a call that begins now, and how many milliseconds it takes."""
         verb = type(action).__name__.lower()
         name = action.call.monitor or action.call.resource
-        rule = self._rule(name, server, verb)
+        rule = self.rule(name, server, verb)
         return rule, action.timeout if rule and rule.how == STALL else self.times[verb]
 
-    def _rule(self, name: str, server: str, verb: str) -> Rule | None:
+    def rule(self, name: str, server: str, verb: str) -> Rule | None:
+        """Give the rule that holds for a call that begins now."""
         for rule in self.rules:
             if (rule.name, rule.server, rule.verb) != (name, server, verb) or rule.times == 0:
                 continue
@@ -88,12 +100,14 @@ def _well(machine: Machine, action: Driven, rule: Rule | None) -> Outcome:
         case Deactivate():
             machine.now_is(key, Presence.INACTIVE)
             return fine
-        case Hook():
+        case Hook() | Rest():
             return fine
         case Observe():
             look = _look(action, machine.truth.get(key, Presence.ACTIVE))
             seen = Observation(Health.NORMAL, rule.text) if rule else look
             return attrs.evolve(fine, observation=seen)
+        case _:
+            raise TypeError(action)
 
 
 def _look(action: Observe, truth: Presence) -> Observation:

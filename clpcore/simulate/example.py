@@ -16,6 +16,7 @@ from clpcore.model.config import (
     Server,
 )
 from clpcore.model.hooks import HookPoint
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.model.states import Exclusion, Platform, Timing
 
@@ -81,6 +82,41 @@ def zoned(config: ClusterConfig, name: str, servers: str) -> ClusterConfig:
     """Give *config* with one server group more; *servers* with commas between."""
     made = ServerGroup(name=name, servers=tuple(servers.split(",")))
     return attrs.evolve(config, server_groups=(*config.server_groups, made))
+
+
+def resolved(config: ClusterConfig, name: str, kind: str) -> ClusterConfig:
+    """Give *config* with one way of NP resolution more."""
+    made = NpResolution(name=name, type=kind, interval=2_000, timeout=500, tries=2)
+    return attrs.evolve(config, nps=(*config.nps, made))
+
+
+def fenced(config: ClusterConfig, name: str) -> ClusterConfig:
+    """Give *config* with one way of forced stop more."""
+    made = Fencing(
+        name=name,
+        type="script",
+        timeout=2_000,
+        tries=2,
+        retry_interval=500,
+        check_interval=60_000,
+        check_timeout=1_000,
+    )
+    return attrs.evolve(config, fencings=(*config.fencings, made), fence_delay=3_000)
+
+
+def arbitrated(config: ClusterConfig, name: str, lease: int) -> ClusterConfig:
+    """Give *config* with an arbiter."""
+    made = Arbiter(
+        name=name,
+        type="witness",
+        lease=lease,
+        renewal=1_000,
+        timeout=500,
+        watchdog=2_000,
+        reset=200,
+        freeze=1_000,
+    )
+    return attrs.evolve(config, arbiter=made, stop_budget=2_000)
 
 
 def watched(config: ClusterConfig, name: str, recovery_target: str) -> ClusterConfig:

@@ -205,8 +205,8 @@ def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
         if not mine or cluster.config.unproven_takeover:
             continue
         for other in set(_before(moment, record).cohort) - set(record.cohort):
-            known = moment.decision.state.peers[other].incarnation
-            boot = known.boot.counter if known else 0
+            peer = moment.decision.state.peers.get(other)  # none: it was taken out by then
+            boot = peer.incarnation.boot.counter if peer and peer.incarnation else 0
             if not _true(cluster, cluster.machines[other], boot, EvidenceKind.CLEAN):
                 _fail(cluster, moment, f"{group}: {other} lives and is left out: {record}")
 

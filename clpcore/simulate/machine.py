@@ -53,9 +53,9 @@ class Agent:
         return any(_subject(action) == _subject(call) for call in self.calls.values())
 
 
-def _subject(action: Driven) -> tuple[str, str, str]:
-    look = action.call.monitor
-    return action.call.group, action.call.resource, look
+def _subject(action: Driven) -> tuple[str, ...]:
+    call = action.call
+    return call.group, call.resource, call.monitor, call.entry, call.victim
 
 
 @attrs.define(eq=False)
@@ -72,6 +72,7 @@ class Machine:
     zero: int = 0  # virtual time at which its clock began
     truth: dict[Key, Presence] = attrs.field(factory=dict)
     by_hand: set[Key] = attrs.field(factory=set)
+    unkillable: set[Key] = attrs.field(factory=set)  # what no signal takes down
     agent: Agent | None = None
     fuse: int | None = None  # how many more actions before the machine dies
 
@@ -124,6 +125,16 @@ class Machine:
         """Note what a driver has made of a resource: it is the cluster's work now."""
         self.truth[key] = presence
         self.by_hand.discard(key)
+
+    def kill_group(self, group: str) -> None:
+        """End every process of *group*, and every call of it that is in flight."""
+        for key in self.truth:
+            if key[0] == group and key not in self.unkillable:
+                self.truth[key] = Presence.INACTIVE
+        if self.agent is not None:
+            for number, call in tuple(self.agent.calls.items()):
+                if call.call.group == group and call.call.resource:
+                    del self.agent.calls[number]
 
     def serves(self, group: str) -> bool:
         """Tell whether anything of *group* may be running that the cluster has started here."""

@@ -11,6 +11,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from clpcore import decide, messages
 from clpcore.model.actions import Answer
 from clpcore.model.config import ClusterConfig
@@ -19,7 +21,16 @@ from clpcore.model.reasons import Because
 from clpcore.simulate import aftermath
 from clpcore.simulate.cluster import Cluster
 from clpcore.simulate.drivers import Rule
-from clpcore.simulate.example import altered, example, ruled, watched, zoned
+from clpcore.simulate.example import (
+    altered,
+    arbitrated,
+    example,
+    fenced,
+    resolved,
+    ruled,
+    watched,
+    zoned,
+)
 from clpcore.simulate.words import spoken
 
 _UNITS = {"ms": 1, "s": 1_000, "min": 60_000}
@@ -89,6 +100,18 @@ class Scenario:
         """``zone east node1,node2``: a server group."""
         self.config = zoned(self.config, name, servers)
 
+    def do_np(self, name: str, kind: str = "pingnp") -> None:
+        """``np np1``: NP resolution; the path to it is cut with ``cut node1 np1``."""
+        self.config = resolved(self.config, name, kind)
+
+    def do_fencing(self, name: str) -> None:
+        """``fencing power1``: forced stop of every server."""
+        self.config = fenced(self.config, name)
+
+    def do_arbiter(self, name: str, lease: str = "10000") -> None:
+        """``arbiter witness1 10000``: an arbiter with that lease; 0: without one."""
+        self.config = arbitrated(self.config, name, int(lease))
+
     def do_watcher(self, name: str, *recovery_target: str) -> None:
         """``watcher ipw1 local server``: a monitor of the server itself; or ``all groups``."""
         self.config = watched(self.config, name, " ".join(recovery_target))
@@ -100,6 +123,11 @@ class Scenario:
     def do_exclusive(self) -> None:
         """``exclusive``: no group may run twice, although the configuration allows for it."""
         self.cluster.history.exclusive = True
+
+    def do_take_out(self, server: str) -> None:
+        """``take-out node3``: of the configuration; the agents learn it when they start again."""
+        servers = tuple(each for each in self.config.servers if each.name != server)
+        self.config = self.cluster.config = attrs.evolve(self.config, servers=servers)
 
     # -- time
 

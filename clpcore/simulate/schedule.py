@@ -87,7 +87,7 @@ def _scripts(seed: int, groups: int) -> list[str]:
             lines.append(f"set exec{n}.hooks {points}")
             lines.append(f"tell exec{n} node1 hook {dice.choice(('fails', 'stalls'))} 2")
         if dice.random() < SELDOM:
-            points = ",".join(point.value for point in HookPoint if not point.of_resource)
+            points = ",".join(point.value for point in HookPoint if point.of_monitor)
             lines.append(f"set pidw{n}.hooks {points}")
     return lines
 

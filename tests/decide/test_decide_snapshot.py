@@ -84,3 +84,17 @@ def test_a_monitor_has_the_products_words_over_all_servers_and_on_each() -> None
     assert monitors["lbppw1"]["servers"][home]["state"] == "Online"
     assert monitors["pidw1"]["state"] == "Error"
     assert monitors["pidw1"]["servers"][home]["state"] == "Online Failure"
+
+
+def test_no_monitor_looks_while_the_cluster_service_is_stopped() -> None:
+    play = _play("begin node1 node2", "run 2 min")
+    before = {each["name"]: each["state"] for each in _seen(play, "node1")["monitors"]}
+    assert before["lbppw1"] == "Normal"
+    for line in ("node2$ clp cluster stop", "run 2 min"):
+        play.do(line)
+    for server in ("node1", "node2"):
+        monitors = _seen(play, server)["monitors"]
+        assert {each["name"]: each["state"] for each in monitors} == dict.fromkeys(
+            before, "Offline"
+        )
+        assert {on["state"] for each in monitors for on in each["servers"].values()} == {"Offline"}

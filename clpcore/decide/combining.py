@@ -1,0 +1,45 @@
+"""``mtw``: what several monitors say together on one server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from clpcore.model.inputs import Observation
+from clpcore.model.states import Health, Shown
+
+TYPE: Final = "mtw"
+_LOOKED: Final = frozenset({Shown.NORMAL, Shown.CAUTION, Shown.ERROR})
+
+
+def combined(settings: Mapping[str, Any], states: Mapping[str, Shown]) -> Observation | None:
+    """Judge monitors by how many of them are in error; None: none of them looks here now.
+
+    One that does not look is neither in error nor normal: where its error would tip the scales, it
+    makes a warning.
+
+    Args:
+        settings: those of the monitor of type ``mtw``.
+        states: of this server's monitors, by name.
+
+    """
+    names = tuple(settings["monitors"])
+    looked = [name for name in names if states.get(name) in _LOOKED]
+    if not looked:
+        return None
+    errors = [name for name in looked if states[name] is Shown.ERROR]
+    unseen = len(names) - len(looked)
+    said = f"{len(errors)} of {len(names)} in error"
+    said += f": {', '.join(errors)}" if errors else ""
+    said += f"; {unseen} not looked at" if unseen else ""
+    return Observation(_health(settings, len(names), len(errors), unseen), said)
+
+
+def _health(settings: Mapping[str, Any], every: int, errors: int, unseen: int) -> Health:
+    error = settings.get("error_threshold", 0) or every
+    warning = settings.get("warning_threshold", 0) or error
+    if errors >= error:
+        return Health.ERROR
+    if errors >= warning or (errors and errors + unseen >= error):
+        return Health.WARNING
+    return Health.NORMAL

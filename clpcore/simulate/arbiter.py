@@ -1,0 +1,109 @@
+"""An arbiter in memory: one record a group, one session a server, each question one transaction."""
+
+from __future__ import annotations
+
+import attrs
+
+from clpcore.model import arbitration
+from clpcore.model.arbitration import Holder, Record, Session
+from clpcore.model.inputs import Outcome
+from clpcore.model.states import Verdict
+
+
+@attrs.frozen
+class _Lease:
+    boot: int
+    until: int
+
+
+@attrs.define(eq=False)
+class Arbiter:
+    """The store. *now* of a question is virtual time.
+
+    *refuses_until*: after a restart it does not know which sessions there were, and grants nothing
+    for as long as the longest of them could have been (ownership.md 3.3).
+    """
+
+    records: dict[str, Record] = attrs.field(factory=dict)
+    leases: dict[str, _Lease] = attrs.field(factory=dict)
+    longest: int = 0
+    refuses_until: int = 0
+
+    def restart(self, now: int) -> None:
+        """Forget the sessions, as a restart does; records are durable."""
+        self.leases.clear()
+        self.refuses_until = now + self.longest
+
+    def forget(self) -> None:
+        """Lose everything: what must never happen, and must do no harm."""
+        self.records.clear()
+        self.leases.clear()
+
+    def answer(self, now: int, group: str, question: arbitration.Question) -> Outcome:
+        """Carry out one transaction."""
+        if isinstance(question, arbitration.Renew):
+            return self._renew(now, question.session)
+        record = self.records.get(group, Record())
+        match question:
+            case arbitration.Claim(me):
+                record = self._claim(now, record, me)
+            case arbitration.Amend(wanted):
+                if (wanted.epoch, wanted.holder) == (record.epoch, record.holder):
+                    record = wanted
+            case arbitration.Release(me):
+                holder = None if record.holder == me else record.holder
+                record = _without(attrs.evolve(record, holder=holder), me)
+            case arbitration.Disclaim(me):
+                record = _without(record, me)
+        if record.epoch:
+            self.records[group] = attrs.evolve(record, lapses_in=None)
+        return Outcome(
+            verdict=Verdict.OK, record=attrs.evolve(record, lapses_in=self._lapses_in(now, record))
+        )
+
+    def _claim(self, now: int, record: Record, me: Holder) -> Record:
+        follows = record.epoch in (me.epoch - 1, 0)
+        holder = record.holder
+        free = holder is None or self._is_over(now, holder, me)
+        if not follows or not free or now < self.refuses_until:
+            return record
+        suspects = record.suspects if holder is None else (*record.suspects, holder)
+        return attrs.evolve(record, epoch=me.epoch, holder=me, suspects=suspects, evidence=())
+
+    def _is_over(self, now: int, holder: Holder, me: Holder) -> bool:
+        if holder.server == me.server and holder.boot.counter < me.boot.counter:
+            return True
+        lease = self.leases.get(holder.server)
+        return lease is None or lease.boot != holder.boot.counter or lease.until <= now
+
+    def _lapses_in(self, now: int, record: Record) -> int | None:
+        if record.holder is None:
+            return None
+        lease = self.leases.get(record.holder.server)
+        if lease is None or lease.boot != record.holder.boot.counter:
+            return None
+        return max(0, lease.until - now)
+
+    def _renew(self, now: int, session: Session) -> Outcome:
+        boot = session.boot.counter
+        known = self.leases.get(session.server)
+        names = {g: self.records.get(g, Record()) for g in session.held}
+        if any(record.epoch == 0 for record in names.values()):
+            return Outcome(verdict=Verdict.FAILED, detail="the arbiter has lost its memory")
+        kept = known is None or known.boot <= boot
+        for group, epoch in session.held.items():
+            kept &= names[group].holder == Holder(session.server, session.boot, epoch)
+        if kept:
+            self.longest = max(self.longest, session.lease)
+            self.leases[session.server] = _Lease(boot, now + session.lease)
+        return Outcome(verdict=Verdict.OK, kept=kept)
+
+
+def _without(record: Record, me: Holder) -> Record:
+    """Take the entries of this boot, up to this epoch, off the suspects."""
+    stay = tuple(
+        each
+        for each in record.suspects
+        if (each.server, each.boot) != (me.server, me.boot) or each.epoch > me.epoch
+    )
+    return attrs.evolve(record, suspects=stay)
