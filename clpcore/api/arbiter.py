@@ -25,8 +25,10 @@ class Arbiter(Protocol):
     async def claim(self, call: Call, ports: Ports, me: Holder) -> Record:
         """Make *me* the holder of epoch ``me.epoch``; won if ``record.holder == me``.
 
-        Granted only if the record's epoch is ``me.epoch - 1`` and nobody holds it, or its holder's
-        session has lapsed or is of an older boot of my server. Its holder becomes a suspect.
+        Granted only if the record's epoch is ``me.epoch - 1``, or 0: it was never written, and the
+        arbiter is new to a cluster with older epochs. And only if nobody holds it, or its holder's
+        session has lapsed, or the holder is an older boot of my server. Its holder becomes a
+        suspect.
         """
         ...
 
@@ -35,6 +37,11 @@ class Arbiter(Protocol):
 
         Kept only if every record of ``held`` still names this server, boot and epoch, and no newer
         boot of the server has a session; a newer boot ends the session of an older one.
+
+        Raises:
+            Failed: of a group of ``held`` the arbiter has no record at all (epoch 0): it has lost
+                its memory, which is no loss of the group.
+
         """
         ...
 

@@ -99,6 +99,27 @@ class ArbiterSuite(Suite):
         if self.ask(world, "claim", other).holder != other:
             self.break_rule(rules.EPOCH_GROWS, "after release of epoch 1 a claim of 2 is refused")
 
+    def test_a_new_store_takes_the_count_of_the_cluster(self) -> None:
+        """A claim of any epoch wins there, once."""
+        world, me = self.world(), holder("node1", 7)
+        self._renew(world, me, {})
+        if self.ask(world, "claim", me).holder != me:
+            self.break_rule(rules.NEW_STORE, f"the claim of {me} in an empty store did not win")
+        self.ask(world, "release", me)
+        if self.ask(world, "claim", holder("node2", 9)).epoch != me.epoch:
+            self.break_rule(rules.EPOCH_GROWS, "after release of epoch 7 a claim of 9 is granted")
+
+    def test_a_renewal_of_what_was_forgotten_is_no_answer(self) -> None:
+        """The store has lost its memory; who holds the group cannot be told."""
+        me = holder("node1", 7)
+        session = api.Session(
+            server=me.server, boot=me.boot, lease=_LEASE, held={self.call().group: me.epoch}
+        )
+        ended = self.play(self.world(), "renew", session)
+        if not isinstance(ended.error, api.Failed):
+            seen = f"renew of a group that was never written {ended.how}"
+            self.break_rule(rules.LOST_MEMORY, seen)
+
     def test_others_are_refused(self) -> None:
         """A lower epoch, another boot, another server: none releases, amends or renews."""
         world, me = self.owned()
@@ -157,6 +178,15 @@ class ArbiterSuite(Suite):
         self._renew(world, holder("node1", 0, boot=2), {})
         if self._renew(world, me, {self.call().group: 1}):
             seen = "renew of boot 1 is granted after one of boot 2"
+            self.break_rule(rules.SESSION_GUARDS, seen)
+
+    def test_a_newer_boot_takes_what_an_older_held(self) -> None:
+        """It need not wait for the lease of a life that is over; that life is a suspect."""
+        world, me = self.owned()
+        newer = holder("node1", 2, boot=2)
+        found = self.ask(world, "claim", newer)
+        if found.holder != newer or me not in found.suspects:
+            seen = f"the claim of boot 2 for what boot 1 holds gives {found}"
             self.break_rule(rules.SESSION_GUARDS, seen)
 
     def test_suspects_stay_until_they_are_cleared(self) -> None:
