@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import json
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, get_args, get_origin, overload
 
 import attrs
@@ -124,6 +124,19 @@ def _tuple(kind: types.GenericAlias, converter: cattrs.Converter) -> _Hook:
     return structure
 
 
+def _mapping(kind: types.GenericAlias, converter: cattrs.Converter) -> _Hook:
+    """Read ``Mapping[str, X]`` from an object and from nothing else."""
+    _, part = get_args(kind)
+    hook = converter.get_structure_hook(part)
+
+    def structure(value: object, _kind: object) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise _wanted("object", value)
+        return {_str(key, str): hook(item, part) for key, item in value.items()}
+
+    return structure
+
+
 def _class(kind: type[Any], converter: cattrs.Converter) -> _Hook:
     """Read an attrs class; without the check a list would pass for one with defaults only."""
     generated: _Hook = make_dict_structure_fn(kind, converter)
@@ -137,10 +150,13 @@ def _class(kind: type[Any], converter: cattrs.Converter) -> _Hook:
 
 
 def _read_union(kind: types.UnionType, converter: cattrs.Converter) -> _Hook:
-    members = {part.__name__: part for part in get_args(kind)}
+    members = {part.__name__: part for part in _classes(kind)}
     hooks = {name: converter.get_structure_hook(part) for name, part in members.items()}
+    optional = types.NoneType in get_args(kind)
 
     def structure(value: object, _kind: object) -> object:
+        if value is None and optional:
+            return None
         if type(value) is not dict:
             raise _wanted("object", value)
         name = value.get(_TAG)
@@ -152,8 +168,14 @@ def _read_union(kind: types.UnionType, converter: cattrs.Converter) -> _Hook:
 
 
 def _write_union(kind: types.UnionType, converter: cattrs.Converter) -> Callable[[Any], object]:
-    hooks = {part: converter.get_unstructure_hook(part) for part in get_args(kind)}
-    return lambda value: {_TAG: type(value).__name__, **hooks[type(value)](value)}
+    hooks = {part: converter.get_unstructure_hook(part) for part in _classes(kind)}
+
+    def unstructure(value: Any) -> object:  # noqa: ANN401 - one of the union
+        if value is None:
+            return None
+        return {_TAG: type(value).__name__, **hooks[type(value)](value)}
+
+    return unstructure
 
 
 def _argument(converter: cattrs.Converter) -> _Hook:
@@ -175,8 +197,20 @@ def _is_tuple(kind: object) -> bool:
     return get_origin(kind) is tuple
 
 
+def _classes(kind: types.UnionType) -> list[type[Any]]:
+    return [part for part in get_args(kind) if part is not types.NoneType]
+
+
+def _is_mapping(kind: object) -> bool:
+    return get_origin(kind) is Mapping
+
+
 def _is_union_of_classes(kind: object) -> bool:
-    return isinstance(kind, types.UnionType) and all(map(attrs.has, get_args(kind)))
+    """Tell whether it is one of several classes, perhaps or None; cattrs knows ``X | None``."""
+    if not isinstance(kind, types.UnionType):
+        return False
+    classes = _classes(kind)
+    return len(classes) > 1 and all(map(attrs.has, classes))
 
 
 def _converter() -> cattrs.Converter:
@@ -186,6 +220,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(str | Because, _argument(converter))
     converter.register_structure_hook_factory(_is_enum, _enum)
     converter.register_structure_hook_factory(_is_tuple, _tuple)
+    converter.register_structure_hook_factory(_is_mapping, _mapping)
     converter.register_structure_hook_factory(attrs.has, _class)
     converter.register_structure_hook_factory(_is_union_of_classes, _read_union)
     converter.register_unstructure_hook_factory(_is_union_of_classes, _write_union)

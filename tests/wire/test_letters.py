@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clpcore.messages import because
 from clpcore.model.ids import Boot, View
-from clpcore.model.ownership import Record
+from clpcore.model.ownership import Evidence, EvidenceKind, Record
 from clpcore.model.peer import (
+    AskPromise,
     AskReport,
     Beat,
     Bye,
@@ -20,21 +22,29 @@ from clpcore.model.peer import (
     Heard,
     Held,
     Letter,
+    Promise,
     Records,
+    Report,
 )
+from clpcore.model.questions import AnswerPart, AskStatus, TakeNotice
 from clpcore.model.requests import GroupMove, Request
 from clpcore.model.revisions import (
     Abandon,
     About,
+    Again,
+    AskNote,
     AskPart,
     Commit,
     Committed,
     Dispatch,
     Finding,
+    Note,
+    Noted,
     Part,
     Prepare,
     Prepared,
     Revision,
+    Waiting,
 )
 from clpcore.model.states import Phase
 from clpcore.wire import letters
@@ -49,9 +59,19 @@ BEAT = Beat(
     hears=(Heard("node2", 3, now=True),),
     held=(Held("failover1", 12),),
     report=4,
+    fences=("node3",),
 )
 LETTERS: tuple[Letter, ...] = (
     AskReport(),
+    AskPromise(7),
+    Promise(Boot(3, "7c5f1d53"), 7),
+    Report(
+        version=2,
+        base=0,
+        groups=(),
+        monitors=(),
+        stopped=(Evidence("node3", 4, EvidenceKind.FENCED),),
+    ),
     Bye(3),
     Challenge(("failover1",)),
     Records(Boot(3, "7c5f1d53"), (Record(group="failover1", epoch=12),)),
@@ -61,11 +81,18 @@ _REVISION = Revision(3, "0f" * 32)
 DISPATCHES: tuple[Dispatch, ...] = (
     Prepare(apply="node1-1", base="000002-0f0f0f0f0f0f", revision=_REVISION, about=About(by="me")),
     Prepared(apply="node1-1", findings=(Finding(what="There is no file /no."),)),
-    Commit("node1-1"),
-    Committed("node1-1"),
+    Commit("node1-1", _REVISION.name),
+    Committed("node1-1", because("cf36", server="node2", revision="x", reason="no space")),
+    Again("node1-1"),
     Abandon("node1-1"),
+    Note(apply="node1-1", coordinator="node1", waiting=(Waiting("failover1", "node2", 7),)),
+    Noted("node1-1"),
+    AskNote("node1-1"),
     AskPart(_REVISION.name, 196_608),
     Part(name=_REVISION.name, offset=0, revision=_REVISION, size=3, data="eHh4"),
+    AskStatus("node1-0f-1"),
+    TakeNotice(question="node1-0f-2", monitor="mrw1", category="NIC", clear=True),
+    AnswerPart(question="node1-0f-1", number=0, count=1, text='{"ok": true}'),
 )
 
 
@@ -109,12 +136,22 @@ def test_a_letter_that_cannot_be_read_is_rejected(payload: bytes, says: str) -> 
 
 def test_a_beat_that_cannot_be_read_is_rejected() -> None:
     for name in json.loads(letters.encode_beat(BEAT)):
-        if name in ("verification", "revision", "at"):
+        if name in ("verification", "revision", "fences", "at"):  # not in every version
             continue
         body = json.loads(letters.encode_beat(BEAT))
         del body[name]
         reason, detail = reason_of(letters.decode_beat, json.dumps(body).encode())
         assert (reason, detail) == (Reason.UNREADABLE, f"'{name}' is missing @ $.{name}")
+
+
+def test_an_older_server_says_nothing_of_forced_stops() -> None:
+    beat = json.loads(letters.encode_beat(BEAT))
+    del beat["fences"]
+    assert letters.decode_beat(json.dumps(beat).encode()).fences == ()
+    report = Report(version=2, base=0, groups=(), monitors=())
+    body = json.loads(letters.encode_letter(report))
+    del body["stopped"]
+    assert letters.decode_letter(json.dumps(body).encode()) == report
 
 
 def test_a_newer_server_may_say_more() -> None:
@@ -145,5 +182,6 @@ def test_the_largest_cluster_fits_into_a_datagram() -> None:
         hears=tuple(Heard(server, 2**40, now=True) for server in servers),
         held=tuple(Held(f"{number:040}", 2**40) for number in range(512)),
         report=2**40,
+        fences=tuple(servers),
     )
     assert len(letters.encode_beat(beat)) < MAX_PAYLOAD

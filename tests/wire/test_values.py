@@ -7,6 +7,7 @@ import functools
 import json
 import types
 import typing
+from collections.abc import Mapping
 
 import attrs
 import pytest
@@ -43,6 +44,8 @@ def values_of(kind: typing.Any) -> st.SearchStrategy[typing.Any]:  # noqa: ANN40
         if arguments[-1] is ...:
             return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
         return st.tuples(*map(values_of, arguments))
+    if typing.get_origin(kind) is Mapping:
+        return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
     if arguments:
         return st.one_of(*map(values_of, arguments))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -95,12 +98,14 @@ class Leaf:
 
 @attrs.frozen
 class Branch:
-    """Tuples, a union, an option."""
+    """Tuples, a mapping, a union, options."""
 
     leaves: tuple[Leaf, ...] = ()
     pair: tuple[str, int] = ("", 0)
     either: Leaf | Twig = Leaf()
     option: Leaf | None = None
+    perhaps: Leaf | Twig | None = None
+    table: Mapping[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -111,12 +116,19 @@ class Twig:
 
 
 def test_the_shape_of_the_text() -> None:
-    branch = Branch((Leaf(word="é"),), ("a", 1), Twig(2))
+    branch = Branch((Leaf(word="é"),), ("a", 1), Twig(2), table={"b": 3})
     leaf = '{"number":0,"word":"é","truth":false,"part":0.5,"colour":1}'
     assert to_json(branch) == (
-        f'{{"leaves":[{leaf}],"pair":["a",1],"either":{{"is":"Twig","number":2}},"option":null}}'
+        f'{{"leaves":[{leaf}],"pair":["a",1],"either":{{"is":"Twig","number":2}},"option":null,'
+        '"perhaps":null,"table":{"b":3}}'
     )
     assert to_json(Twig(1), Leaf | Twig) == '{"is":"Twig","number":1}'
+
+
+def test_one_of_several_classes_or_none_comes_back() -> None:
+    for perhaps in (None, Leaf(3), Twig(2)):
+        branch = Branch(perhaps=perhaps)
+        assert from_json(to_json(branch), Branch) == branch
 
 
 def test_unknown_keys_are_passed_over_and_absent_ones_take_their_default() -> None:
@@ -171,6 +183,11 @@ def test_a_scalar_is_not_converted(field: str, written: str, says: str) -> None:
         ('{"either":{"is":[]}}', "unhashable type: 'list' @ $.either"),
         ('{"either":[]}', "object wanted, list given @ $.either"),
         ('{"either":{"is":"Twig"}}', "'number' is missing @ $.either.number"),
+        ('{"perhaps":{}}', "is = None is none of Leaf, Twig @ $.perhaps"),
+        ('{"perhaps":[]}', "object wanted, list given @ $.perhaps"),
+        ('{"table":""}', "object wanted, str given @ $.table"),
+        ('{"table":[["a",1]]}', "object wanted, list given @ $.table"),
+        ('{"table":{"a":"1"}}', "int wanted, str given @ $.table"),
         ('{"option":[]}', "object wanted, list given @ $.option"),
         ("{", "Expecting property name"),
         ("", "Expecting value"),

@@ -84,6 +84,12 @@ def living(folder: Path) -> tuple[api.Process, ...]:
     return tuple(one.process for one in found if one and one.launched.alive)
 
 
+def recorded(folder: Path) -> tuple[Launched, ...]:
+    """Give who was kept for a resource, alive or not, as far as that can be read."""
+    found = (_readable(folder, name) for name in _names(folder))
+    return tuple(one.launched for one in found if one)
+
+
 def file(folder: Path, name: str) -> Path:
     """Give the identity file of who is kept as *name*."""
     return folder / f"{name}{_SUFFIX}"

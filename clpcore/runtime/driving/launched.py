@@ -22,6 +22,7 @@ from clpcore.runtime.driving import processes
 from clpcore.runtime.driving.processes import Stat
 
 MARK: Final = "CLP_LAUNCH"  # the variable in the environment
+GROUP: Final = "CLP_LAUNCH_GROUP"  # beside it: the group that it is started for, if any
 
 _KILL_WAIT: Final = 1_000  # ms for the kernel to take a process apart
 _LOOK: Final = 100  # ms between two looks for new members of a session
@@ -67,8 +68,8 @@ class Launched:
     def _of_this_boot(self) -> bool:
         return self.mark.startswith(f"{clock.boot_id()}.")
 
-    def members(self) -> list[Stat]:
-        """Give the living members of its session.
+    def members(self, among: Iterable[Stat] | None = None) -> list[Stat]:
+        """Give the living members of its session, *among* all processes or those just seen.
 
         The leader, as long as it can be seen, proves the session. Afterwards one marked member
         does: the kernel keeps a session's number from being used again while it has members, and
@@ -84,8 +85,8 @@ class Launched:
             return []  # the number was given away, so that nobody of ours was left
         found = [
             one
-            for one in map(processes.stat, processes.pids())
-            if one and one.session == self.pid and one.started >= self.started and not one.gone
+            for one in (processes.every() if among is None else among)
+            if one.session == self.pid and one.started >= self.started and not one.gone
         ]
         if leader is None and found and not any(self._marks(one.pid) for one in found):
             pids = " ".join(str(one.pid) for one in found)
@@ -96,10 +97,7 @@ class Launched:
         return found
 
     def _marks(self, pid: int) -> bool:
-        with contextlib.suppress(OSError):  # it has ended, or is not ours to see
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            return f"{MARK}={self.mark}".encode() in environment.split(b"\0")
-        return False
+        return f"{MARK}={self.mark}".encode() in environment(pid)
 
     async def end(self, *, grace: int) -> bool:
         """End the session: TERM to all its members, after *grace* ms KILL. Tell whether it is gone.
@@ -110,17 +108,24 @@ class Launched:
         """
         members = self.members()
         if grace > 0:
-            _signal(members, signal.SIGTERM)
+            send(members, signal.SIGTERM)
             deadline = clock.now() + grace
             while members and (left := deadline - clock.now()) > 0:
                 await _ends(members, min(left, _LOOK))
                 members = self.members()
         deadline = clock.now() + _KILL_WAIT
         while members and clock.now() < deadline:  # again and again: one may fork while we look
-            _signal(members, signal.SIGKILL)
+            send(members, signal.SIGKILL)
             await _ends(members, _LOOK)
             members = self.members()
         return not members
+
+
+def environment(pid: int) -> list[bytes]:
+    """Give the environment of a process as it shows it; none if it has ended, or is not ours."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return []
 
 
 async def _ends(members: Iterable[Stat], ms: int) -> None:
@@ -152,7 +157,8 @@ def _pidfds(members: Iterable[Stat]) -> Iterator[list[int]]:
             os.close(fd)
 
 
-def _signal(members: Iterable[Stat], number: signal.Signals) -> None:
+def send(members: Iterable[Stat], number: signal.Signals) -> None:
+    """Send a signal to those that still are who they were."""
     with _pidfds(members) as fds:
         for fd in fds:
             with contextlib.suppress(ProcessLookupError):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import typing
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from clpcore import api, host
 from clpcore.config import settings
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
 from clpcore.runtime import clock
-from clpcore.runtime.driving import hook
+from clpcore.runtime.driving import hook, methods
 from clpcore.runtime.driving.ports import LocalPorts
-from clpcore.runtime.workers.exchange import Ask, Do
+from clpcore.runtime.workers.exchange import Ask
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Drivers:
         self._made: dict[tuple[str, ...], tuple[str, api.Driver]] = {}
 
     def driver(self, ask: Ask) -> api.Driver:
-        """Give the driver of the resource or monitor that the call is about.
+        """Give the driver of what the call is about.
 
         Raises:
             Misconfigured: the settings do not fit the type.
@@ -46,35 +45,49 @@ class Drivers:
 
         """
         call = ask.call
-        about = (ask.do.kind.value, ask.type, call.group, call.resource, call.monitor)
+        about: tuple[str, ...] = (call.group, call.resource, call.monitor)
+        if call.entry:  # one arbiter for all groups, and a fence for each victim: its settings
+            about = (call.entry, call.victim)
+        about = (ask.do.kind.value, ask.type, *about)
         if about in self._made and self._made[about][0] == ask.settings:
             return self._made[about][1]
-        spec = self._specs.get((ask.do.kind, ask.type))
-        if spec is None or spec.make is None:
-            raise api.NotInstalled(f"the plugin has no {ask.do.kind.value} {ask.type}")
-        try:
-            driver = spec.make(settings.structure(spec, json.loads(ask.settings)))
-        except settings.BadSettings as bad:
-            raise api.Misconfigured(str(bad)) from bad
+        driver = self.make(ask.do.kind, ask.type, ask.settings)
         self._made[about] = (ask.settings, driver)
         return driver
 
+    def make(self, kind: api.Kind, name: str, text: str) -> api.Driver:
+        """Make a driver of this type with the settings in *text*; raises as ``driver`` does."""
+        spec = self._specs.get((kind, name))
+        if spec is None or spec.make is None:
+            raise api.NotInstalled(f"the plugin has no {kind.value} {name}")
+        try:
+            return spec.make(settings.structure(spec, json.loads(text)))
+        except settings.BadSettings as bad:
+            raise api.Misconfigured(str(bad)) from bad
 
-async def perform(ask: Ask, drivers: Drivers, ports: LocalPorts) -> tuple[Outcome, bool]:
-    """Call the driver; give the outcome, and whether code of it runs on although it is over."""
+
+async def perform(
+    ask: Ask, drivers: Drivers, ports: LocalPorts, void: asyncio.Future[None]
+) -> tuple[Outcome, bool]:
+    """Call the driver; give the outcome, and whether code of it runs on although it is over.
+
+    *void*: done when nobody wants the call any more, which ends it as its deadline does.
+    """
     task = asyncio.ensure_future(_guarded(ask, drivers, ports))
     left = max(0, ask.call.deadline - clock.now()) / 1_000
-    done, _ = await asyncio.wait({task}, timeout=left)
-    if done:
+    waits: set[asyncio.Future[Any]] = {task, void}
+    await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
         await ports.close()
         return task.result(), ports.abandoned
     ports.revoke()
     task.cancel()
     closing = asyncio.ensure_future(ports.close())
     await asyncio.wait({task, closing}, timeout=AFTERMATH)
-    detail = f"{ask.do.value} had not ended at its deadline"
+    when = "when it was called off" if void.done() else "at its deadline"
+    detail = f"{ask.method} had not ended {when}"
     if not task.done():
-        logger.error("%s %s swallows its cancellation and runs on", ask.type, ask.do.value)
+        logger.error("%s %s swallows its cancellation and runs on", ask.type, ask.method)
         return Outcome(verdict=Verdict.STALLED, detail=f"{detail}, nor when cancelled"), True
     return Outcome(verdict=Verdict.STALLED, detail=detail), ports.abandoned
 
@@ -85,7 +98,7 @@ async def _guarded(ask: Ask, drivers: Drivers, ports: LocalPorts) -> Outcome:
         await ports.sweep()
         if ask.at is not None:
             return await hook.run(ask.at, ask.call, ports)
-        return await _METHODS[ask.do](drivers.driver(ask), ask.call, ports)
+        return await methods.call(drivers.driver(ask), ask, ports)
     except api.DriverError as error:
         verdict = next(_VERDICTS[kind] for kind in type(error).mro() if kind in _VERDICTS)
         return Outcome(verdict=verdict, detail=str(error)[:_LONGEST])
@@ -99,42 +112,6 @@ async def _guarded(ask: Ask, drivers: Drivers, ports: LocalPorts) -> Outcome:
 
 
 def _bug(ask: Ask, error: BaseException) -> Outcome:
-    logger.error("%s %s: driver bug", ask.type, ask.do.value, exc_info=error)
+    logger.error("%s %s: driver bug", ask.type, ask.method, exc_info=error)
     text = f"driver bug: {type(error).__name__}: {error}"[:_LONGEST]
     return Outcome(verdict=Verdict.FAILED, detail=f"{text} (the worker's log has more)")
-
-
-def _resource(driver: api.Driver) -> api.ResourceDriver:
-    return typing.cast("api.ResourceDriver", driver)
-
-
-async def _probe(driver: api.Driver, call: api.Call, ports: api.Ports) -> Outcome:
-    presence = await _resource(driver).probe(call, ports)
-    if not isinstance(presence, api.Presence):
-        raise TypeError(f"probe gave {presence!r:.80}, which is no Presence")
-    return Outcome(verdict=Verdict.OK, presence=presence)
-
-
-async def _activate(driver: api.Driver, call: api.Call, ports: api.Ports) -> Outcome:
-    await _resource(driver).activate(call, ports)
-    return Outcome(verdict=Verdict.OK)
-
-
-async def _deactivate(driver: api.Driver, call: api.Call, ports: api.Ports) -> Outcome:
-    await _resource(driver).deactivate(call, ports)
-    return Outcome(verdict=Verdict.OK)
-
-
-async def _observe(driver: api.Driver, call: api.Call, ports: api.Ports) -> Outcome:
-    observation = await typing.cast("api.MonitorDriver", driver).observe(call, ports)
-    if not isinstance(observation, api.Observation):
-        raise TypeError(f"observe gave {observation!r:.80}, which is no Observation")
-    return Outcome(verdict=Verdict.OK, observation=observation)
-
-
-_METHODS: Final = {
-    Do.PROBE: _probe,
-    Do.ACTIVATE: _activate,
-    Do.DEACTIVATE: _deactivate,
-    Do.OBSERVE: _observe,
-}

@@ -16,7 +16,7 @@ import attrs
 
 from clpcore import api
 from clpcore.runtime import clock, files
-from clpcore.runtime.driving import kept, output, processes, tcp, web
+from clpcore.runtime.driving import kept, launched, output, processes, tcp, web
 from clpcore.runtime.driving.launch import NotLaunched, Program, launch
 from clpcore.runtime.driving.launched import Launched, Unproven
 from clpcore.runtime.driving.threads import Threads
@@ -29,6 +29,14 @@ _T = TypeVar("_T")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HANDED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")  # nothing else of our environment
 _NOT_EXECUTABLE: Final = {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP}
+
+# Where the files of an entry are: the tables of the configuration; no group has such a name.
+_TABLES: Final[Mapping[api.Kind, str]] = {
+    api.Kind.HEARTBEAT: "heartbeat",
+    api.Kind.PARTITION: "np",
+    api.Kind.FENCE: "fencing",
+    api.Kind.ARBITER: "arbiter",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +61,7 @@ class Folders:
             places=api.Places(
                 scripts=str(root.committed / "scripts" / scripts),
                 run=str(root.run / "resources" / about),
+                state=str(root.states / about),
                 log=str(root.logs / about),
             ),
             kept=kept.folder(root.run, *its),
@@ -62,8 +71,28 @@ class Folders:
             / (".hook" if hook else call.monitor or "resource"),
         )
 
+    @classmethod
+    def of_entry(cls, root: Root, call: api.Call, kind: api.Kind, method: str) -> Folders:
+        """Give the folders of a call of the entry ``[np.X]``, ``[fencing.X]``, ...
 
-class LocalPorts:
+        Its methods, victims and groups are called side by side: each has commands of its own.
+        """
+        table = _TABLES[kind]
+        about = f"{table}/{call.entry}"
+        mine = "-".join(("", method, call.victim or call.group))  # no name begins with a dash
+        return cls(
+            places=api.Places(
+                scripts=str(root.committed / "scripts" / about),
+                run=str(root.run / "resources" / about),
+                state=str(root.states / about),
+                log=str(root.logs / about),
+            ),
+            kept=kept.folder(root.run, table, call.entry),
+            commands=root.run / "commands" / about / mine,
+        )
+
+
+class LocalPorts(api.Ports):
     """The ports of one call.
 
     When the call is over, every port refuses: a driver that swallows its cancellation can do no
@@ -71,7 +100,8 @@ class LocalPorts:
     """
 
     def __init__(self, call: api.Call, folders: Folders, limits: Limits) -> None:
-        self._about = call.monitor or f"{call.group}/{call.resource}"
+        self._about = call.entry or call.monitor or f"{call.group}/{call.resource}"
+        self._mark = {launched.GROUP: call.group} if call.group and not call.entry else {}
         self._folders = folders
         self._limits = limits
         self._running: set[Launched] = set()
@@ -186,12 +216,8 @@ class LocalPorts:
         timeout: int | None = None,  # noqa: ASYNC109 - milliseconds
         log: str | None = None,
     ) -> api.Completed:
-        """Run a command; what it leaves in the background when it ends lives on.
-
-        This is how scripts start daemons. With *log* they can go on writing to it; without one
-        they get SIGPIPE.
-        """
         self._check()
+        # A daemon that a script leaves can go on writing to *log*; without one it gets SIGPIPE.
         with contextlib.closing(output.to(log)) as out:
             command = await self._start(self._program(argv, env, out.fd))
             try:
@@ -241,7 +267,7 @@ class LocalPorts:
         inherit: Sequence[int] = (),
     ) -> Program:
         base = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
-        environment = {"PATH": _PATH} | base | dict(env or {})
+        environment = {"PATH": _PATH} | base | dict(env or {}) | self._mark
         path = shutil.which(argv[0], path=environment["PATH"])
         if path is None:
             what = "is not executable" if Path(argv[0]).exists() else "does not exist"
@@ -285,13 +311,12 @@ class LocalPorts:
         return api.Process(name, process.pid, process.started)
 
     async def kept(self, name: str) -> api.Process | None:
-        """Give the process if it is alive; a look that keeps its log short, too."""
         self._check()
         identity = kept.read(self._folders.kept, name)
         if identity is None or not identity.launched.alive:
             return None
         if identity.log is not None:
-            output.rotate(Path(identity.log))
+            output.rotate(Path(identity.log))  # it lives long, and looks come often
         return identity.process
 
     async def end(self, name: str, *, grace: int) -> None:

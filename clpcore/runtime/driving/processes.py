@@ -51,6 +51,11 @@ def pids() -> list[int]:
     return sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
 
 
+def every() -> list[Stat]:
+    """Give every process that there is."""
+    return [found for found in map(stat, pids()) if found]
+
+
 def is_alive(pid: int, started: int) -> bool:
     """Tell whether that very process lives, not a later one with its number."""
     found = stat(pid)

@@ -8,7 +8,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from clpcore import api
 from clpcore.runtime.driving import processes
@@ -18,21 +18,81 @@ _LISTENING: Final = "0A"  # TCP_LISTEN in the kernel's table
 _COMMAND: Final = 80  # characters of a command line that are shown
 
 
+_NO_WAY: Final = frozenset(  # what the kernel says where the network gives no answer
+    {
+        errno.EADDRNOTAVAIL,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ETIMEDOUT,
+    }
+)
+_REFUSED: Final = frozenset(
+    {errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN}
+)
+
+
 async def connect(host: str, port: int, timeout: int) -> api.Reach:  # noqa: ASYNC109 - ms
-    """Try a connection and close it; *timeout* in milliseconds."""
+    """Try a connection to each address of *host* at once, and close it; *timeout* in milliseconds.
+
+    Raises:
+        Failed: it could not be tried: the name is not found, there is no socket, a firewall here.
+
+    """
+    until = asyncio.get_running_loop().time() + timeout / 1_000
+    ends = await _addresses(host, port, until)
+    tries = [asyncio.ensure_future(_attempt(family, address)) for family, address in ends]
+    found: set[api.Reach | api.Failed] = set()
     try:
-        async with asyncio.timeout(timeout / 1_000):
-            _, writer = await asyncio.open_connection(host, port)
-    except ConnectionRefusedError:
-        return api.Reach.REFUSED
-    except OSError:  # unreachable is an unknown, too: the network may be down
-        return api.Reach.SILENT
-    ours, theirs = (writer.get_extra_info(name) for name in ("sockname", "peername"))
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    # A port that nobody listens on may be chosen for our own end, which then meets itself.
-    return api.Reach.REFUSED if ours == theirs else api.Reach.ANSWERED
+        async with asyncio.timeout_at(until):
+            for end in asyncio.as_completed(tries):
+                found.add(await end)
+                if api.Reach.ANSWERED in found:
+                    break
+    except TimeoutError:
+        found.add(api.Reach.SILENT)
+    finally:
+        for each in tries:
+            each.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
+    return _best(found)
+
+
+def _best(found: set[api.Reach | api.Failed]) -> api.Reach:
+    """Give the answer that tells most; a failure only where nothing else was found out."""
+    for reach in (api.Reach.ANSWERED, api.Reach.REFUSED, api.Reach.SILENT):
+        if reach in found:
+            return reach
+    raise next(each for each in found if isinstance(each, api.Failed))
+
+
+async def _addresses(host: str, port: int, until: float) -> list[tuple[int, Any]]:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(until):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise api.Failed(f"{host} was not looked up in time: no name server answers") from None
+    except (OSError, UnicodeError) as error:
+        raise api.Failed(f"{host} cannot be looked up: {error}") from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
+async def _attempt(family: int, address: Any) -> api.Reach | api.Failed:  # noqa: ANN401 - the socket's own
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as ours:
+            ours.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(ours, address)
+            # A port that nobody listens on may be chosen for our own end, which then meets itself.
+            alone = ours.getsockname() == ours.getpeername()
+            return api.Reach.REFUSED if alone else api.Reach.ANSWERED
+    except OSError as error:
+        if error.errno in _REFUSED:
+            return api.Reach.REFUSED
+        if error.errno in _NO_WAY:
+            return api.Reach.SILENT
+        return api.Failed(f"{address[0]}:{address[1]} cannot be tried from here: {error.strerror}")
 
 
 def listen(host: str, port: int) -> int:

@@ -16,6 +16,7 @@ from clpcore.model.ports import HEARTBEAT_UDP, ORDERS_TCP
 from clpcore.model.revisions import Dispatch
 from clpcore.runtime import attempts, clock
 from clpcore.runtime.links.complaints import Complaints
+from clpcore.runtime.links.driven import DrivenPaths, OpenDriven, OpenPath
 from clpcore.runtime.links.heartbeats import Link, Path
 from clpcore.runtime.links.misheard import Misheard
 from clpcore.runtime.links.newest import Newest
@@ -65,8 +66,12 @@ class Network:
         newest: Newest,
         hear: Hear,
         take: Take,
+        open_driven: OpenDriven,
     ) -> None:
-        """Prepare; *hear* and *take* get what other servers say, authenticated, on the loop."""
+        """Prepare; *hear* and *take* get what other servers say, authenticated, on the loop.
+
+        *open_driven* opens the heartbeat paths that plugins drive.
+        """
         me = credentials.me.server
         others = [name for name in config.server_names if name != me]
         timeout = 3 * config.heartbeat_interval
@@ -95,8 +100,12 @@ class Network:
             receive=self._receive_letter,
             meet=self._meet,
         )
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, OpenPath] = {}
         self._listeners: dict[str, asyncio.Server] = {}
+        self._driven = [each for each in config.heartbeats if each.type != LAN]
+        self._paths_of_plugins = DrivenPaths(
+            open_driven, self._receive_frame, self._links, troubles, config.heartbeat_interval, me
+        )
         self._openers: list[asyncio.Task[None]] = []
         self._sent: tuple[Beat | None, bytes] = None, b""
         self._heard: dict[str, tuple[bytes, Beat]] = {}
@@ -130,19 +139,22 @@ class Network:
         for path in orders:
             attempt = functools.partial(self._listen, path)
             self._keep_trying(f"TCP {path.mine}:{ORDERS_TCP}", attempt)
+        for heartbeat in self._driven:
+            keeping = self._paths_of_plugins.keep(heartbeat)
+            self._openers.append(asyncio.create_task(keeping, name=heartbeat.name))
         self._sessions.start()
 
     def beat(self, beat: Beat) -> None:
         """Send a heartbeat on every link."""
         if self._sent[0] != beat:
             self._sent = beat, letters.encode_beat(beat)
-        for link in self._links.values():
+        for link in tuple(self._links.values()):
             # One number a link: what was heard on one path cannot be played on another.
             link.send(self._sealer.seal(self._sent[1]))
 
     def drain(self) -> None:
         """Hear every heartbeat that waits to be read."""
-        for link in self._links.values():
+        for link in tuple(self._links.values()):
             link.drain()
 
     @property
@@ -166,7 +178,7 @@ class Network:
         self._sessions.close()
         for listener in self._listeners.values():
             listener.close()
-        for link in self._links.values():
+        for link in tuple(self._links.values()):
             link.close()
         self._links.clear()
         self._listeners.clear()
@@ -185,6 +197,10 @@ class Network:
         self._listeners[path.mine] = await self._sessions.listen(path.mine)
 
     # -- hearing
+
+    def _receive_frame(self, link: str, frame: bytes) -> None:
+        """Hear a frame of a plugin's path: its seal, and no address, says whose it is."""
+        self._receive_datagram(link, "", frame)
 
     def _receive_datagram(self, link: str, source: str, datagram: bytes) -> None:
         try:

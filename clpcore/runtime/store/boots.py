@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -75,6 +74,12 @@ def recall(memory: Memory | None, life: Life) -> BootKept:
     return memory.run
 
 
+def scant(memory: Memory) -> Memory:
+    """Give the least that is true of *memory*: what binds this boot, and none of its rights."""
+    run = memory.run
+    return Memory(life=memory.life, run=BootKept(lease=run.lease, promised=run.promised))
+
+
 def read(path: Path) -> Memory | None:
     """Read the file; None if there is none, or none that can be read (a boot that knows nothing).
 
@@ -86,12 +91,6 @@ def read(path: Path) -> Memory | None:
         return values.from_json(path.read_text(), Memory)
     except (FileNotFoundError, values.Unreadable, UnicodeDecodeError):
         return None
-
-
-def forget(path: Path) -> None:
-    """Remove the file."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
 
 
 def write(path: Path, text: str) -> None:

@@ -1,8 +1,9 @@
 """Lets actions out in the order of their decisions, once what they rest on is durable.
 
-Two kinds do not wait in line for ever. Looking (probe, observe) changes nothing and never waits.
-Stopping (deactivate, stop this machine) waits a moment, and then not for a disk that is full or
-stuck: a lost record of a stop costs a repeated stop, a stop that waits can cost two actives.
+Two kinds do not wait in line for ever. Looking (probe, observe, ask, read) changes nothing and
+never waits, nor does the renewal of the lease, which rests on nothing new, nor what kills: its time
+is up. Stopping (deactivate, stop this machine) waits a moment, and then not for a disk that is full
+or stuck: a lost record of a stop costs a repeated stop, a stop that waits can cost two actives.
 
 What others are told of a decision waits in the same line, without exception.
 """
@@ -17,13 +18,36 @@ from typing import Final
 
 import attrs
 
-from clpcore.model.actions import Action, Deactivate, Hook, Observe, Probe, StopSelf
+from clpcore.model import arbitration
+from clpcore.model.actions import (
+    Action,
+    Arbitrate,
+    AskNp,
+    CanFence,
+    Deactivate,
+    Hook,
+    Kill,
+    Observe,
+    Probe,
+    Rest,
+    StopSelf,
+)
 from clpcore.model.state import Decision
 
 logger = logging.getLogger(__name__)
 
-_LOOKS: Final = (Probe, Observe)
+_AT_ONCE: Final = (
+    *(Probe, Observe, AskNp, CanFence),
+    Rest,  # it ends what looks have begun, and nothing else
+    Kill,
+)
+_ASKED_AT_ONCE: Final = (arbitration.Read, arbitration.Renew)
 PATIENCE: Final = 2.0  # seconds that a stop waits for the store
+
+
+def _never_waits(action: Action) -> bool:
+    asks = isinstance(action, Arbitrate) and isinstance(action.ask, _ASKED_AT_ONCE)
+    return asks or isinstance(action, _AT_ONCE)
 
 
 def _stops(action: Action) -> bool:
@@ -73,9 +97,9 @@ class Gate:
     def put(self, decision: Decision, durable: asyncio.Future[None] | None) -> None:
         """Take one decision. *durable*: done when what it changed is on disk."""
         actions = list(decision.actions)
-        for look in [each for each in actions if isinstance(each, _LOOKS)]:
-            actions.remove(look)
-            self._do(look)
+        for hasty in [each for each in actions if _never_waits(each)]:
+            actions.remove(hasty)
+            self._do(hasty)
         held = _Held(decision, actions, durable)
         if held.silent and self._held and self._held[-1].silent:
             self._held.pop()  # a stuck disk must not make the line grow with every tick

@@ -13,6 +13,7 @@ import attrs
 
 from clpcore import messages
 from clpcore.model import actions as act
+from clpcore.model import arbitration
 from clpcore.model import inputs as given
 from clpcore.model.reasons import Because
 from clpcore.runtime import clock
@@ -22,14 +23,22 @@ from clpcore.wire import values
 
 # Heartbeats and ticks are too many, and what they change is told by the sentences beside them.
 _UNTOLD_INPUTS: Final = (given.Tick, given.HeardBeat)
-# Looks and letters likewise; what is told here changes the world.
+# Looks, letters and renewals likewise; what is told here changes the world.
 _TOLD_ACTIONS: Final = (
     act.Activate,
     act.Deactivate,
+    act.Fence,
+    act.Kill,
     act.Answer,
     act.StopSelf,
     act.Left,
     act.RaiseBoot,
+)
+_TOLD_QUESTIONS: Final = (
+    arbitration.Claim,
+    arbitration.Amend,
+    arbitration.Release,
+    arbitration.Disclaim,
 )
 _LONGEST_BODY: Final = 8_192
 
@@ -58,7 +67,7 @@ class Scribe:
         """Give the lines of one step. *news*: it changed something durable."""
         reasons = tuple(reasons)
         self._note(taken, reasons)
-        told = [action for action in actions if isinstance(action, _TOLD_ACTIONS)]
+        told = [action for action in actions if _is_told(action)]
         lines: list[Line] = []
         if (reasons or told or news) and not isinstance(taken, _UNTOLD_INPUTS):
             lines.append(self._value("input", taken, taken.now))
@@ -103,6 +112,11 @@ class Scribe:
             key=key,
             body=body,
         )
+
+
+def _is_told(action: act.Action) -> bool:
+    asks = isinstance(action, act.Arbitrate) and isinstance(action.ask, _TOLD_QUESTIONS)
+    return asks or isinstance(action, _TOLD_ACTIONS)
 
 
 def _dump(value: object) -> str:

@@ -67,7 +67,7 @@ class Ledger:
         for reason, now in self._early:
             self._write((reason,), now)
         self._early.clear()
-        await self._store.commit(Entry(rows=(_life_row(life),), run=_remember(life, run)))
+        await self._store.commit(_entry([_life_row(life)], (), Memory(life=life, run=run)))
         refused = tuple(
             messages.because("pm503", row=f"{row.kind} {row.key}".strip(), reason=row.reason)
             for row in (*unread_life, *unread)
@@ -87,18 +87,18 @@ class Ledger:
             return None
         changed = list(rows.changed(old.kept, new.kept))
         life, run = self._outlive(decision.actions, new.run)
-        text = None
+        memory = None
         if life != self._life:
             changed.append(_life_row(life))
         if life != self._life or (new.run is not old.run and new.run != old.run):
-            text = _remember(life, run)
+            memory = Memory(life=life, run=run)
         self._life = life
         lines = self._scribe.turn(taken, decision.because, decision.actions, news=bool(changed))
         self._tell(lines)
-        if not changed and text is None:
+        if not changed and memory is None:
             self._store.note(lines)
             return None
-        return self._store.commit(Entry(rows=tuple(changed), lines=lines, run=text))
+        return self._store.commit(_entry(changed, lines, memory))
 
     def say(self, reason: Because) -> None:
         """Write a sentence of the agent itself."""
@@ -150,8 +150,11 @@ def _life_row(life: Life) -> Row:
     return Row(boots.LIFE, "", values.to_json(life))
 
 
-def _remember(life: Life, run: BootKept) -> str:
-    return values.to_json(Memory(life=life, run=run))
+def _entry(changed: Iterable[Row], lines: tuple[Line, ...], memory: Memory | None) -> Entry:
+    if memory is None:
+        return Entry(rows=tuple(changed), lines=lines)
+    run, scant = (values.to_json(each) for each in (memory, boots.scant(memory)))
+    return Entry(rows=tuple(changed), lines=lines, run=run, scant=scant)
 
 
 def _read_life(found: Iterable[Row]) -> tuple[Life | None, tuple[rows.Refused, ...]]:

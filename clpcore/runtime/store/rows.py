@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.kept import Kept, Maintenance, Rungs, Trouble
+from clpcore.model.kept import Intent, Kept, Maintenance, Rungs, Trouble
 from clpcore.model.ownership import Record
 from clpcore.wire import values
 
@@ -19,10 +19,11 @@ _TABLES: Final[Mapping[str, type]] = {
     "failovers": int,
     "troubles": Trouble,
     "maintenance": Maintenance,
+    "intents": Intent,
 }
-_ENDS: Final = "ends"
-_VIEW: Final = "view"
-_KINDS: Final[Mapping[str, Any]] = {**_TABLES, _ENDS: tuple[int, ...], _VIEW: View}
+# Those with one row, and what it is.
+_SINGLES: Final[Mapping[str, Any]] = {"ends": tuple[int, ...], "view": View, "promised": bool}
+_KINDS: Final[Mapping[str, Any]] = {**_TABLES, **_SINGLES}
 
 
 @attrs.frozen
@@ -46,10 +47,10 @@ def changed(old: Kept, new: Kept) -> tuple[Row, ...]:
         before, after = getattr(old, kind), getattr(new, kind)
         if after is not before:
             rows += _changed_entries(kind, before, after)
-    if new.ends != old.ends:
-        rows.append(Row(_ENDS, "", values.to_json(new.ends)))
-    if new.view != old.view:
-        rows.append(Row(_VIEW, "", values.to_json(new.view)))
+    for kind in _SINGLES:
+        value = getattr(new, kind)
+        if value != getattr(old, kind):
+            rows.append(Row(kind, "", values.to_json(value)))
     return tuple(rows)
 
 
@@ -85,7 +86,7 @@ def read(rows: Iterable[Row]) -> tuple[Kept, tuple[Refused, ...]]:
         except values.Unreadable as unreadable:
             refused.append(Refused(row.kind, row.key, str(unreadable)))
     fields: dict[str, Any] = {kind: found[kind] for kind in _TABLES}
-    fields |= {kind: found[kind][""] for kind in (_ENDS, _VIEW) if "" in found[kind]}
+    fields |= {kind: found[kind][""] for kind in _SINGLES if "" in found[kind]}
     return Kept(**fields), tuple(refused)
 
 

@@ -32,11 +32,16 @@ _PASSING: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY}  # the connection s
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """What becomes durable together. *run*: the new content of the file in /run."""
+    """What becomes durable together.
+
+    *run*: the new content of the file in /run. *scant*: the least of it that is true, which stands
+    there while the store changes.
+    """
 
     rows: tuple[Row, ...] = ()
     lines: tuple[Line, ...] = ()
     run: str | None = None
+    scant: str = ""
 
 
 @attrs.frozen
@@ -79,6 +84,7 @@ class _Batch:
         factory=lambda: collections.deque(maxlen=_WAITING_LINES)
     )
     run: str | None = None
+    scant: str = ""
     waiting: list[asyncio.Future[None]] = attrs.field(factory=list)
     lost_lines: int = 0
 
@@ -88,7 +94,8 @@ class _Batch:
         self.rows.update({(row.kind, row.key): row for row in entry.rows})
         self.lost_lines += max(0, len(self.lines) + len(entry.lines) - _WAITING_LINES)
         self.lines.extend(entry.lines)
-        self.run = self.run if entry.run is None else entry.run
+        if entry.run is not None:
+            self.run, self.scant = entry.run, entry.scant
         if durable is not None:
             self.waiting.append(durable)
 
@@ -207,7 +214,8 @@ class Store:
         self._gather(batch)
         database = self._database or self._connect()
         if batch.rows or batch.lines:
-            with self._forgotten_boot() if batch.rows and batch.run else contextlib.nullcontext():
+            changes = batch.rows and batch.run
+            with self._scant_boot(batch.scant) if changes else contextlib.nullcontext():
                 database.write(batch.rows.values(), batch.lines)
             self._since_checkpoint += 1
         self._remember(batch)
@@ -219,12 +227,12 @@ class Store:
             self._tell(self._watcher.store_works, batch.lost_lines)
 
     @contextlib.contextmanager
-    def _forgotten_boot(self) -> Iterator[None]:
-        """Let this boot know nothing while the store changes what it rests on.
+    def _scant_boot(self, scant: str) -> Iterator[None]:
+        """Let this boot know only what binds it while the store changes what its rights rest on.
 
-        A crash between the two writes then leaves less than the truth in /run, never more.
+        A crash between the two writes then leaves fewer rights than the truth in /run, never more.
         """
-        boots.forget(self._boot_file)
+        boots.write(self._boot_file, scant)
         try:
             yield
         except BaseException:

@@ -8,14 +8,14 @@ import logging
 import os
 import signal
 import typing
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from clpcore.runtime import clock
 from clpcore.runtime.driving import processes
 from clpcore.runtime.workers import exchange
-from clpcore.runtime.workers.exchange import Ask, Hello, Ping, Pong, Said
+from clpcore.runtime.workers.exchange import Ask, Hello, Ping, Pong, Said, Void
 from clpcore.runtime.workers.template import Born
 from clpcore.wire import values
 
@@ -43,6 +43,23 @@ class Lost:
     late: bool
 
 
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+@attrs.define(eq=False)
+class _Call:
+    """A call in flight. *void*: done when nobody wants it any more."""
+
+    ask: Ask
+    answer: asyncio.Future[Said | Lost] = attrs.field(factory=_future)
+    void: asyncio.Future[None] = attrs.field(factory=_future)
+
+    @property
+    def late(self) -> bool:
+        return self.void.done() or clock.now() >= self.ask.call.deadline
+
+
 class Attached(asyncio.Protocol):
     """A worker and the line to it; whoever has it asks, and kills it when it is not needed."""
 
@@ -56,7 +73,7 @@ class Attached(asyncio.Protocol):
         self.gone: asyncio.Future[None] = loop.create_future()  # and every call is answered
         self._pidfd: int | None = born.pidfd
         self._ended = born.ended
-        self._calls: dict[int, tuple[Ask, asyncio.Future[Said | Lost]]] = {}
+        self._calls: dict[int, _Call] = {}
         self._why = _DIED
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = b""
@@ -86,7 +103,7 @@ class Attached(asyncio.Protocol):
     @property
     def only_looks(self) -> bool:
         """Tell whether nothing in flight changes a resource."""
-        return not any(ask.do.changes for ask, _ in self._calls.values())
+        return not any(call.ask.do.changes for call in self._calls.values())
 
     async def ask(self, ask: Ask, *, watched: bool) -> Said | Lost:
         """Let the worker make a call; the answer comes soon after the deadline at the latest.
@@ -98,19 +115,27 @@ class Attached(asyncio.Protocol):
         """
         if self.gone.done():
             return Lost(self._why, late=False)
-        answer = asyncio.get_running_loop().create_future()
-        self._calls[ask.id] = (ask, answer)
+        call = self._calls[ask.id] = _Call(ask)
         try:
             self._send(ask)
             if watched and self._ticking is None:
                 self._tick()
-            return await self._until(answer, ask.call.deadline)
+            return await self._end_of(call)
         finally:
             del self._calls[ask.id]
 
-    async def _until(self, answer: asyncio.Future[Said | Lost], deadline: int) -> Said | Lost:
-        if await _within(answer, deadline):
+    def void(self, group: str) -> None:
+        """Call off what is asked for running *group*: it ends as if its deadline had passed."""
+        for call in self._calls.values():
+            if call.ask.serves(group) and not call.void.done():
+                self._send(Void(call.ask.id))
+                call.void.set_result(None)
+
+    async def _end_of(self, call: _Call) -> Said | Lost:
+        answer, deadline = call.answer, call.ask.call.deadline
+        if await _within(answer, deadline, call.void):
             return answer.result()
+        deadline = min(deadline, clock.now())
         self._pinged = 0
         self._ping()
         if await _within(answer, deadline + _AFTERMATH):
@@ -165,9 +190,9 @@ class Attached(asyncio.Protocol):
             case Said():
                 self.tainted |= message.tainted
                 self.spent |= _is_spent(message)
-                _, answer = self._calls.get(message.id, (None, None))
-                if answer is not None and not answer.done():
-                    answer.set_result(message)
+                call = self._calls.get(message.id)
+                if call is not None and not call.answer.done():
+                    call.answer.set_result(message)
             case _:
                 raise ValueError("a second hello")
 
@@ -203,9 +228,9 @@ class Attached(asyncio.Protocol):
         logger.info("the worker of plugin %s (pid %d) %s", self.plugin, self.pid, why)
         if not self.hello.done():
             self.hello.set_result(Lost(why, late=False))
-        for ask, answer in self._calls.values():
-            if not answer.done():
-                answer.set_result(Lost(why, late=clock.now() >= ask.call.deadline))
+        for call in self._calls.values():
+            if not call.answer.done():
+                call.answer.set_result(Lost(why, late=call.late))
         self.gone.set_result(None)
 
     async def _last_words(self) -> str:
@@ -226,8 +251,11 @@ def _is_spent(said: Said) -> bool:
     return said.tainted or said.exhausted or heavy
 
 
-async def _within(answer: asyncio.Future[Said | Lost], deadline: int) -> bool:
-    """Wait for the answer until *deadline*; tell whether it is there."""
+async def _within(
+    answer: asyncio.Future[Said | Lost], deadline: int, void: asyncio.Future[None] | None = None
+) -> bool:
+    """Wait for the answer until *deadline*, or until it is *void*; tell whether it is there."""
     left = max(0, deadline - clock.now()) / 1_000
-    done, _ = await asyncio.wait({answer}, timeout=left)
-    return bool(done)
+    waits: set[asyncio.Future[Any]] = {answer} if void is None else {answer, void}
+    await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    return answer.done()

@@ -18,45 +18,28 @@ from typing import Final, TypeAlias
 import attrs
 
 from clpcore import api
-from clpcore.model.actions import Activate, Deactivate, Driven, Hook, Observe, Probe
-from clpcore.model.config import ClusterConfig
+from clpcore.model.actions import Driven
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
 from clpcore.runtime import clock
+from clpcore.runtime.driving import killing
+from clpcore.runtime.driving.threads import Threads
+from clpcore.runtime.places import Root
+from clpcore.runtime.workers import paths
 from clpcore.runtime.workers.attached import Lost
-from clpcore.runtime.workers.exchange import Ask, Do, Said
+from clpcore.runtime.workers.exchange import Ask, Do, Open, Said
+from clpcore.runtime.workers.jobs import DO, Job, NoSuch, OwnerOf, job
+from clpcore.runtime.workers.paths import NoPath, Receive, WorkerPath
 from clpcore.runtime.workers.pool import CannotServe, Pool
-from clpcore.runtime.workers.template import Template
+from clpcore.runtime.workers.template import NoWorker, Template
 
 logger = logging.getLogger(__name__)
 
-OwnerOf: TypeAlias = Callable[[api.Kind, str], str | None]
 OnKept: TypeAlias = Callable[[str, str, tuple[api.Process, ...]], None]
 
-_DO: Final[dict[type[Driven], Do]] = {
-    Probe: Do.PROBE,
-    Activate: Do.ACTIVATE,
-    Deactivate: Do.DEACTIVATE,
-    Observe: Do.OBSERVE,
-    Hook: Do.HOOK,
-}
 _GOAL: Final = {Do.ACTIVATE: api.Presence.ACTIVE, Do.DEACTIVATE: api.Presence.INACTIVE}
-
-
 _UNKNOWN: Final = api.Presence.UNKNOWN
-
-
-@attrs.frozen
-class _Job:
-    """A call to make, who drives it, and how long a probe of its resource may take."""
-
-    ask: Ask
-    plugin: str
-    probe_timeout: int
-
-
-class _NoSuch(Exception):
-    """What the call is about is not there; says what."""
 
 
 class Workers:
@@ -74,7 +57,7 @@ class Workers:
         self._template = template
         self._root = root
         self._owner_of = owner_of
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, str], Pool] = {}  # by plugin and lane
         self._ids = itertools.count(1)
         self._on_kept: OnKept | None = None
 
@@ -88,11 +71,10 @@ class Workers:
         The outcome comes at most about 1.5 s after ``action.timeout``; for an activation or
         deactivation that gave no answer, a probe with its own timeout comes after that.
         """
-        do = _DO[type(action)]
+        do = DO[type(action)]
         try:
-            job = self._job(do, action, config)
-            return await self._outcome(job)
-        except _NoSuch as error:
+            return await self._outcome(job(next(self._ids), action, config, self._owner_of))
+        except NoSuch as error:
             return _without(do, Verdict.MISCONFIGURED, str(error))
         except CannotServe as error:
             return _without(do, Verdict.FAILED, str(error))
@@ -110,54 +92,54 @@ class Workers:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._pools.clear()
 
-    # -- what to ask, and whom
+    # -- what is neither asked nor answered
 
-    def _job(self, do: Do, action: Driven, config: ClusterConfig) -> _Job:
-        """Make the call's message out of the configuration.
+    async def kill(self, group: str) -> None:
+        """Kill what runs for *group*, and call off its calls: these end as at their deadline."""
+        voided = next(self._ids)
+        for pool in self._pools.values():
+            pool.void(group, voided)
+        left = await Threads(f"kill {group}").call(killing.kill, Root(self._root).run, group)
+        if left:
+            logger.error("group %s: SIGKILL does not end %s", group, " ".join(map(str, left)))
+
+    async def open_path(
+        self, heartbeat: Heartbeat, call: api.Call, others: tuple[str, ...], receive: Receive
+    ) -> WorkerPath:
+        """Open a heartbeat path to *others* in a worker of its own.
 
         Raises:
-            _NoSuch: the configuration does not have it, or no plugin drives its type.
+            NoPath: it cannot be opened now.
 
         """
-        call = action.call
-        group = config.group_by_name.get(call.group)
-        resource = group.by_name.get(call.resource) if group else None
-        monitor = config.monitor_by_name.get(call.monitor) if call.monitor else None
-        driven = monitor if call.monitor else resource
-        if driven is None:
-            about = f"monitor {call.monitor}" if call.monitor else f"resource {call.resource}"
-            raise _NoSuch(f"the configuration has no {about}")
-        kind = api.Kind.MONITOR if call.monitor else api.Kind.RESOURCE
-        plugin = self._owner_of(kind, driven.type)
+        plugin = self._owner_of(api.Kind.HEARTBEAT, heartbeat.type)
         if plugin is None:
-            raise _NoSuch(f"no plugin on this server drives {kind.value} type {driven.type}")
-        homes = config.homes.get(call.group, ())
-        ask = Ask(
-            id=next(self._ids),
-            do=do,
-            type=driven.type,
-            call=attrs.evolve(
-                call,
-                deadline=clock.now() + action.timeout,
-                priority=homes.index(call.server) + 1 if call.server in homes else 0,
-            ),
-            settings=json.dumps(driven.settings_for(call.server)),
-            at=action.at if isinstance(action, Hook) else None,
+            raise NoPath(f"no plugin on this server drives heartbeat type {heartbeat.type}")
+        try:
+            born = await self._template.worker(plugin, self._root)
+        except NoWorker as error:
+            raise NoPath(str(error)) from error
+        order = Open(
+            type=heartbeat.type,
+            call=attrs.evolve(call, deadline=clock.now() + paths.OPENING),
+            settings=json.dumps(heartbeat.settings),
+            others=others,
         )
-        return _Job(ask, plugin, resource.probe_timeout if resource else 0)
+        return await WorkerPath.open(born, order, receive)
 
-    def _pool(self, plugin: str) -> Pool:
-        if plugin not in self._pools:
-            self._pools[plugin] = Pool(plugin, self._template, self._root)
-        return self._pools[plugin]
+    def _pool(self, job: Job) -> Pool:
+        key = (job.plugin, job.lane)
+        if key not in self._pools:
+            self._pools[key] = Pool(job.plugin, self._template, self._root)
+        return self._pools[key]
 
     # -- asking, asking again, asking what became of it
 
-    async def _outcome(self, job: _Job) -> Outcome:
-        pool, do = self._pool(job.plugin), job.ask.do
+    async def _outcome(self, job: Job) -> Outcome:
+        pool, do = self._pool(job), job.ask.do
         said = await pool.ask(job.ask)
         if _is_innocent(said):
-            said = await pool.ask_alone(attrs.evolve(job.ask, id=next(self._ids)))
+            said = await pool.ask_alone(job.ask)
         if isinstance(said, Said):
             self._tell_kept(said, job.ask)
             if said.outcome.verdict is not Verdict.STALLED:
@@ -165,16 +147,16 @@ class Workers:
             why, late = said.outcome.detail, True
         else:
             why, late = f"the worker of plugin {job.plugin} {said.why}", said.late
-        if do.changes:
+        if do in _GOAL:
             return await self._what_became(job, why)
         return _without(do, Verdict.STALLED if late else Verdict.FAILED, why)
 
-    async def _what_became(self, job: _Job, why: str) -> Outcome:
+    async def _what_became(self, job: Job, why: str) -> Outcome:
         """Ask by a probe what an activation or deactivation without an answer has come to."""
         call = attrs.evolve(job.ask.call, deadline=clock.now() + job.probe_timeout)
         probe = attrs.evolve(job.ask, id=next(self._ids), do=Do.PROBE, call=call)
         try:
-            said = await self._pool(job.plugin).ask_alone(probe)
+            said = await self._pool(job).ask_alone(probe)
         except CannotServe as error:
             said = Lost(str(error), late=False)
         presence = _UNKNOWN
@@ -195,7 +177,7 @@ class Workers:
         )
 
     def _tell_kept(self, said: Said, ask: Ask) -> None:
-        if self._on_kept is not None and ask.do not in {Do.OBSERVE, Do.HOOK}:
+        if self._on_kept is not None and ask.do.keeps:
             self._on_kept(ask.call.group, ask.call.resource, said.kept)
 
 

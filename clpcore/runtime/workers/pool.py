@@ -26,6 +26,7 @@ _TRIES: Final = 3
 _PAUSES: Final = (0.1, 0.4)  # seconds before the second and the third try
 _BACK_OFF: Final = (1_000, 2_000, 5_000, 10_000, 30_000)  # ms after that, for all calls
 _LEFT_NO_TIME: Final = Lost("had no time for the call before its deadline", late=True)
+_CALLED_OFF: Final = Lost("had not begun the call when it was called off", late=True)
 
 
 class CannotServe(Exception):
@@ -71,6 +72,7 @@ class Pool:
     _starting: asyncio.Future[None] | None = None
     _together: _Lanes = attrs.field(factory=lambda: _Lanes.of(_AT_ONCE))
     _alone: _Lanes = attrs.field(factory=lambda: _Lanes.of(_ALONE))
+    _voided: dict[str, int] = attrs.field(factory=dict)
     _failed: int = 0
     _trouble: str = ""
     _not_before: int = 0
@@ -86,6 +88,8 @@ class Pool:
             worker = await self._common(ask) if has_turn else None
             if worker is None:
                 return _LEFT_NO_TIME
+            if self._is_void(ask):
+                return _CALLED_OFF
             try:
                 return await worker.ask(ask, watched=True)
             finally:
@@ -107,9 +111,21 @@ class Pool:
             except TimeoutError:
                 return _LEFT_NO_TIME
             try:
+                if self._is_void(ask):
+                    return _CALLED_OFF
                 return await worker.ask(ask, watched=False)
             finally:
                 self._end(worker)
+
+    def void(self, group: str, upto: int) -> None:
+        """Call off what was asked for running *group*, by ids below *upto*, begun or waiting."""
+        self._voided[group] = upto
+        for worker in self._workers:
+            worker.void(group)
+
+    def _is_void(self, ask: Ask) -> bool:
+        group = ask.call.group
+        return ask.serves(group) and ask.id < self._voided.get(group, 0)
 
     async def close(self) -> None:
         """Kill all workers and see them gone; calls in flight are answered as lost."""

@@ -9,20 +9,21 @@ import logging
 import os
 import resource
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final, NoReturn
 
 import attrs
 
-from clpcore import host
+from clpcore import api, host
 from clpcore.runtime.driving import kept
+from clpcore.runtime.driving.path import HeartbeatPath
 from clpcore.runtime.driving.perform import Drivers, perform
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers import exchange
-from clpcore.runtime.workers.exchange import Ask, Do, Hello, Ping, Pong, Said
+from clpcore.runtime.workers.exchange import Ask, Carry, Do, Hello, Open, Ping, Pong, Said, Void
 from clpcore.runtime.workers.limits import Limits
 from clpcore.wire import values
 
@@ -62,31 +63,73 @@ class _Worker:
         self._drivers = drivers
         self._root = root
         self._limits = limits
-        self._calls: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._voids: dict[int, asyncio.Future[None]] = {}  # by call in flight
+        self._path: HeartbeatPath | None = None
+        self._looks: dict[str, tuple[LocalPorts, ...]] = {}  # in flight, by monitor
 
     def hear(self, message: exchange.ToWorker) -> None:
-        if isinstance(message, Ping):
-            self._writer.write(exchange.line(Pong()))
-            return
-        call = asyncio.ensure_future(self._answer(message))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        match message:
+            case Ping():
+                self._writer.write(exchange.line(Pong()))
+            case Ask():
+                self._begin(self._answer(message))
+            case Void(ident):
+                void = self._voids.get(ident)
+                if void is not None and not void.done():
+                    void.set_result(None)
+            case Open():
+                self._path = HeartbeatPath(message.others, self._writer)
+                folders = Folders.of_entry(self._root, message.call, api.Kind.HEARTBEAT, "open")
+                ports = LocalPorts(message.call, folders, self._limits)
+                self._begin(self._path.run(message, self._drivers, ports))
+            case Carry(frame):
+                if self._path is not None:
+                    self._path.send(frame)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, ask: Ask) -> None:
-        folders = Folders.of(self._root, ask.call, hook=ask.do is Do.HOOK)
-        ports = LocalPorts(ask.call, folders, self._limits)
-        outcome, tainted = await perform(ask, self._drivers, ports)
+        ports = LocalPorts(ask.call, self._folders(ask), self._limits)
+        void = self._voids[ask.id] = asyncio.get_running_loop().create_future()
+        if ask.do is Do.REST:  # a look in flight would start again what this one ends
+            for looking in self._looks.get(ask.call.monitor, ()):
+                await looking.close()
+        with self._looking(ask, ports):
+            outcome, tainted = await perform(ask, self._drivers, ports, void)
+        del self._voids[ask.id]
         said = Said(id=ask.id, outcome=outcome, tainted=tainted)
         try:
             said = attrs.evolve(
                 said,
-                kept=() if ask.do in {Do.OBSERVE, Do.HOOK} else kept.living(folders.kept),
+                kept=kept.living(self._folders(ask).kept) if ask.do.keeps else (),
                 memory=_memory(),
                 files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - a count
             )
         except (OSError, MemoryError):  # a driver has used up descriptors or memory
             said = attrs.evolve(said, exhausted=True)
         self._writer.write(exchange.line(said))
+
+    def _folders(self, ask: Ask) -> Folders:
+        if ask.call.entry:
+            return Folders.of_entry(self._root, ask.call, ask.do.kind, ask.method)
+        return Folders.of(self._root, ask.call, hook=ask.do is Do.HOOK)
+
+    @contextlib.contextmanager
+    def _looking(self, ask: Ask, ports: LocalPorts) -> Iterator[None]:
+        """Know the ports of a look as long as it is in flight."""
+        if ask.do is not Do.OBSERVE:
+            yield
+            return
+        monitor = ask.call.monitor
+        self._looks[monitor] = (*self._looks.get(monitor, ()), ports)
+        try:
+            yield
+        finally:
+            self._looks[monitor] = tuple(each for each in self._looks[monitor] if each is not ports)
 
 
 def _memory() -> int:

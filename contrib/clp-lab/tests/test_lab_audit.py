@@ -129,16 +129,16 @@ def test_a_listener_that_is_killed_or_paused_counts_no_more_and_a_resumed_one_ag
 ) -> None:
     with pair.audit(_PORT, every=5) as audit:
         listen("node1")
-        eventually(lambda: _last(audit.record()) == ("node1",))
+        assert eventually(lambda: _last(audit.record()) == ("node1",))
         pair.pause("node1")
-        eventually(lambda: _last(audit.record()) == ())
+        assert eventually(lambda: _last(audit.record()) == ())
         pair.resume("node1")
-        eventually(lambda: _last(audit.record()) == ("node1",))
+        assert eventually(lambda: _last(audit.record()) == ("node1",))
         pair.kill("node1")
-        eventually(lambda: _last(audit.record()) == ())
+        assert eventually(lambda: _last(audit.record()) == ())
         pair.start("node1")
         listen("node1")
-        eventually(lambda: _last(audit.record()) == ("node1",))
+        assert eventually(lambda: _last(audit.record()) == ("node1",))
 
 
 @pytest.mark.netns
@@ -171,4 +171,4 @@ def test_many_listeners_are_all_seen(pair: Lab, eventually: Wait) -> None:
     with pair.audit(20000, 20050, 20099, 20200) as audit, Path(os.devnull).open("r+b") as null:
         stdio = (null.fileno(),) * 3
         with pair.server("node2").start([sys.executable, "-c", code], stdio=stdio):
-            eventually(lambda: len({one.port for one in audit.record().changes}) == 4)
+            assert eventually(lambda: len({one.port for one in audit.record().changes}) == 4)

@@ -190,7 +190,7 @@ def test_the_end_of_the_guard_leaves_nothing(
     lab, traces = busy
     os.kill(traces.guard, number)
     _wait_for_guard(lab)
-    eventually(lambda: not traces.left())
+    assert eventually(lambda: not traces.left())
 
 
 def test_the_end_of_both_leaves_only_the_folder_and_only_until_the_next_lab(

@@ -151,7 +151,8 @@ def test_a_failover_is_seen_by_the_client(pair: Lab, probed: Probed) -> None:
 def test_the_frontend_answers_on_its_port_only(pair: Lab, probed: Probed) -> None:
     probed("node1")
     with pair.visit("tcp://203.0.113.10:8080", timeout=100) as visits:
-        visits.wait_for(lambda visit: visit.outcome == "timeout")
+        visit = visits.wait_for(lambda visit: visit.outcome == "timeout")
+    assert not visit.answered
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,8 @@ def test_the_frontend_answers_on_its_port_only(pair: Lab, probed: Probed) -> Non
 )
 def test_the_visitor_tells_why_there_is_no_answer(pair: Lab, url: str, outcome: str) -> None:
     with pair.visit(url, timeout=100) as visits:
-        visits.wait_for(lambda visit: visit.outcome == outcome)
+        visit = visits.wait_for(lambda visit: visit.outcome == outcome)
+    assert (visit.answered, visit.outcome) == (False, outcome)
 
 
 def test_a_visit_that_never_comes_is_told(pair: Lab) -> None:

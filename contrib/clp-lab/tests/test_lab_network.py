@@ -74,7 +74,7 @@ def test_a_server_that_is_off_has_an_address_already(make_lab: MakeLab, eventual
     send = "import socket; socket.socket(2, 2).sendto(b'x', ('10.5.0.110', 9000))"
     lab.client.run([sys.executable, "-c", send])
     ask = ["ip", "neigh", "show", "10.5.0.110"]
-    eventually(lambda: "lladdr 02:00:0a:05:00:6e" in lab.client.run(ask).stdout)
+    assert eventually(lambda: "lladdr 02:00:0a:05:00:6e" in lab.client.run(ask).stdout)
 
 
 def test_no_namespace_has_a_route_or_a_device_out_of_the_machine(pair: Lab) -> None:
@@ -201,7 +201,7 @@ def test_a_pulled_cable_stays_pulled_over_a_new_life(pair: Lab, eventually: Wait
     pair.kill("node2")
     pair.start("node2")
     carrier = ["ip", "-o", "link", "show", "eth0"]
-    eventually(lambda: "NO-CARRIER" in pair.server("node2").run(carrier).stdout)
+    assert eventually(lambda: "NO-CARRIER" in pair.server("node2").run(carrier).stdout)
     pair.plug("node2")
 
 

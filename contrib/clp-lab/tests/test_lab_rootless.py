@@ -121,9 +121,9 @@ def test_a_cable_can_be_pulled_without_a_tap(make_lab: MakeLab, eventually: Wait
     lab = make_lab(user_namespace=True, device="veth")
     show = ["ip", "-o", "link", "show", "eth0"]
     lab.unplug("node1")
-    eventually(lambda: "NO-CARRIER" in lab.server("node1").run(show).stdout)
+    assert eventually(lambda: "NO-CARRIER" in lab.server("node1").run(show).stdout)
     lab.plug("node1")
-    eventually(lambda: "NO-CARRIER" not in lab.server("node1").run(show).stdout)
+    assert eventually(lambda: "NO-CARRIER" not in lab.server("node1").run(show).stdout)
 
 
 def test_without_user_namespaces_one_line_says_what_is_missing() -> None:

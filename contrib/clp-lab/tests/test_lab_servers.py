@@ -79,7 +79,8 @@ def test_a_killed_server_comes_back_with_a_new_boot_id_and_an_empty_run(pair: La
     after = _boot_id(pair, "node1")
     assert after not in {before, Path("/proc/sys/kernel/random/boot_id").read_text().strip()}
     assert pair.status().server("node1").boot_id == after
-    assert sorted(path.name for path in (root / "run").iterdir()) == ["boot_id", "lock", "power"]
+    found = sorted(path.name for path in (root / "run").iterdir())
+    assert found == ["boot_id", "lock", "power", "watchdog"]
     assert (root / "var/kept").exists()
     assert (root / "etc/kept").exists()
 
@@ -177,7 +178,7 @@ def test_an_agent_that_cannot_start_is_tried_less_and_less_often(
 def test_an_agent_that_is_not_there_is_told_in_the_log(make_lab: MakeLab, eventually: Wait) -> None:
     lab = make_lab(agent=("/nowhere/agent",), servers=servers(1))
     log = lab.server("node1").log
-    eventually(lambda: "cannot run /nowhere/agent: [Errno 2]" in log.read_text())
+    assert eventually(lambda: "cannot run /nowhere/agent: [Errno 2]" in log.read_text())
 
 
 def test_stop_lets_the_agent_end_first(pair: Lab, eventually: Wait) -> None:
@@ -202,8 +203,8 @@ def test_stop_kills_an_agent_that_does_not_end(
 def test_orphans_are_reaped(pair: Lab, eventually: Wait) -> None:
     pair.server("node1").run(["sh", "-c", "(sleep 0.05 &) ; exit 0"])
     states = ["sh", "-c", "cat /proc/[0-9]*/stat | cut -d' ' -f3"]
-    eventually(lambda: "Z" not in pair.server("node1").run(states).stdout)
-    eventually(lambda: "sleep" not in pair.server("node1").run(["ps", "-ef"]).stdout)
+    assert eventually(lambda: "Z" not in pair.server("node1").run(states).stdout)
+    assert eventually(lambda: "sleep" not in pair.server("node1").run(["ps", "-ef"]).stdout)
 
 
 def test_a_paused_server_does_nothing_until_it_is_resumed(pair: Lab, eventually: Wait) -> None:
@@ -280,8 +281,8 @@ def test_a_command_ends_with_its_caller(pair: Lab, eventually: Wait) -> None:
     with Path(os.devnull).open("r+b") as null:
         stdio = (null.fileno(),) * 3
         with pair.client.start(["sh", "-c", "sleep 1234 & wait"], stdio=stdio):
-            eventually(lambda: "sleep 1234" in pair.client.run(["ps", "-ef"]).stdout)
-        eventually(lambda: "sleep 1234" not in pair.client.run(["ps", "-ef"]).stdout)
+            assert eventually(lambda: "sleep 1234" in pair.client.run(["ps", "-ef"]).stdout)
+        assert eventually(lambda: "sleep 1234" not in pair.client.run(["ps", "-ef"]).stdout)
 
 
 def test_files_are_copied_with_their_modes_and_a_server_may_stay_off(

@@ -136,7 +136,7 @@ def test_a_command_has_a_session_and_a_clean_environment(
     monkeypatch.setenv("LANG", "C.UTF-8")
     said = site.run("env", env={"CLP_X": "1"}).output.splitlines()
     names = {line.partition("=")[0] for line in said}
-    least = {"CLP_LAUNCH", "CLP_X", "LANG", "PATH"}
+    least = {"CLP_LAUNCH", "CLP_LAUNCH_GROUP", "CLP_X", "LANG", "PATH"}
     assert least <= names <= {*least, "HOME", "LC_ALL", "TZ"}
     assert site.sh('[ "$(ps -o sid= -p $$ | tr -d " ")" = $$ ]').returncode == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -24,6 +25,50 @@ def test_how_a_connection_ends() -> None:
         assert await tcp.connect("127.0.0.1", port, 2_000) is api.Reach.REFUSED
 
     asyncio.run(test())
+
+
+def test_each_address_of_a_name_is_tried() -> None:
+    """localhost has two: what nobody listens on is refused, and no riddle."""
+
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert await tcp.connect("localhost", port, 2_000) is api.Reach.ANSWERED
+        assert await tcp.connect("localhost", port, 2_000) is api.Reach.REFUSED
+
+    asyncio.run(test())
+
+
+def test_what_cannot_be_tried_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is somebody else's: on it servers stop, and services are started again."""
+    with pytest.raises(api.Failed, match=r"^a\.\.b cannot be looked up: "):
+        asyncio.run(tcp.connect("a..b", 80, 2_000))
+
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def test() -> None:
+        monkeypatch.setattr(socket, "socket", none_left)
+        with pytest.raises(
+            api.Failed, match=r"^127\.0\.0\.1:80 cannot be tried from here: Too man"
+        ):
+            await tcp.connect("127.0.0.1", 80, 2_000)
+
+    asyncio.run(test())
+
+
+_NO_WAY = """
+import asyncio
+from clpcore.runtime.driving import tcp
+print(asyncio.run(tcp.connect("10.5.0.1", 20001, 1000)).name)
+"""
+
+
+@pytest.mark.netns
+def test_a_server_that_knows_no_way_hears_silence() -> None:
+    command = ["unshare", "--net", "--map-root-user", sys.executable, "-c", _NO_WAY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert done.stdout == "SILENT\n", done.stderr
 
 
 _MEETS_ITSELF = """

@@ -23,10 +23,12 @@ from clpcore.model.reasons import Because
 from clpcore.model.states import Phase
 from clpcore.runtime import attempts
 from clpcore.runtime.links import network as network_module
+from clpcore.runtime.links.driven import DrivenPath, OpenDriven
 from clpcore.runtime.links.network import Network
 from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials
 from clpcore.runtime.troubles import Troubles
+from clpcore.runtime.workers.paths import NoPath, Receive
 from clpcore.wire import keys
 from clpcore.wire.hello import Identity
 
@@ -61,9 +63,19 @@ class End:
         return {each.link for each in self.heard if isinstance(each, HeardBeat)}
 
 
+async def _no_path(heartbeat: Heartbeat, _receive: Receive) -> DrivenPath:
+    raise NoPath(f"{heartbeat.type} is not installed")
+
+
 @asynccontextmanager
 async def opened(
-    config: ClusterConfig, me: str, ring: keys.KeyRing, *, boot: int = 1, run: Path | None = None
+    config: ClusterConfig,
+    me: str,
+    ring: keys.KeyRing,
+    *,
+    boot: int = 1,
+    run: Path | None = None,
+    driven: OpenDriven = _no_path,
 ) -> AsyncIterator[End]:
     heard: list[HeardBeat | GotLetter] = []
     told: list[Because] = []
@@ -73,7 +85,7 @@ async def opened(
     others = [name for name in config.server_names if name != me]
     with tempfile.TemporaryDirectory() as folder:
         newest = Newest.opened((run or Path(folder)) / "newest", others)
-    network = Network(config, credentials, troubles, newest, heard.append, _take_none)
+    network = Network(config, credentials, troubles, newest, heard.append, _take_none, driven)
     network.open()
     try:
         yield End(network, troubles, heard, told)
@@ -103,7 +115,6 @@ def config(address: Callable[[], str]) -> ClusterConfig:
         heartbeats=(
             Heartbeat(name="lanhb2", type="lanhb", settings={"interconnect": 2}),
             Heartbeat(name="lanhb1", type="lanhb", settings={"interconnect": 1}),
-            Heartbeat(name="witnesshb1", type="witnesshb"),
         ),
     )
 

@@ -47,7 +47,8 @@ async def main(folder: Path) -> None:
     while True:
         number += 1
         text = f'"{number}"'
-        await store.commit(Entry(rows=(Row("n", str(number % 50), str(number)),), run=text))
+        row = Row("n", str(number % 50), str(number))
+        await store.commit(Entry(rows=(row,), run=text, scant='"0"'))
         say(number)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from clpcore.model.ids import Boot
@@ -70,9 +71,15 @@ def test_the_file_comes_back_as_written(tmp_path: Path) -> None:
     boots.write(path, values.to_json(memory))
     assert boots.read(path) == memory
     assert path.stat().st_mode & 0o777 == 0o600
-    boots.forget(path)
-    assert boots.read(path) is None
-    boots.forget(path)
+
+
+def test_what_binds_a_boot_is_all_that_stands_there_while_its_rights_change() -> None:
+    bound = BootKept(lease=7, promised={"n2": 9})
+    rights = attrs.evolve(
+        bound, current=(Current("g", Version(1, "n1")),), held={"g": 3}, boots={"n2": 3}
+    )
+    memory = Memory(life=Life(Boot(4, "here"), 1), run=rights)
+    assert boots.scant(memory) == attrs.evolve(memory, run=bound)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xff", b'{"life": 3}'])

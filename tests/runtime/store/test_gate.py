@@ -13,13 +13,19 @@ from clpcore.model.actions import (
     Action,
     Activate,
     Answer,
+    Arbitrate,
+    AskNp,
     Call,
+    CanFence,
     Deactivate,
+    Fence,
     Hook,
+    Kill,
     Observe,
     Probe,
     StopSelf,
 )
+from clpcore.model.arbitration import Claim, Holder, Question, Read, Release, Renew, Session
 from clpcore.model.config import ClusterConfig, Server
 from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Boot, Incarnation
@@ -49,6 +55,14 @@ OBSERVE = Observe(id=4, call=CALL, timeout=1)
 HOOK = Hook(id=5, call=CALL, at=HookPoint.BEFORE_DEACTIVATION, timeout=1)
 LATER = Hook(id=6, call=CALL, at=HookPoint.BEFORE_ACTIVATION, timeout=1)
 STOP = StopSelf(how=FinalAction.REBOOT, because=Because("nm1"))
+
+
+ME = Holder("node1", Boot(1, "b"), 4)
+SESSION = Session(server="node1", boot=Boot(1, "b"), lease=9)
+
+
+def arbitrate(question: Question) -> Arbitrate:
+    return Arbitrate(id=9, call=CALL, timeout=1, ask=question)
 
 
 def answer(name: str) -> Answer:
@@ -239,3 +253,41 @@ def test_ticks_do_not_pile_up_behind_a_stuck_disk() -> None:
         assert passed == [0, 999]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "hasty",
+    [
+        AskNp(id=7, call=CALL, timeout=1),
+        CanFence(id=7, call=CALL, timeout=1),
+        Kill(group="g"),
+        arbitrate(Read()),
+        arbitrate(Renew(SESSION)),
+    ],
+    ids=lambda action: type(getattr(action, "ask", action)).__name__,
+)
+async def test_questions_renewals_and_kills_never_wait(hasty: Action) -> None:
+    done: list[Action] = []
+    gate = Gate(done.append, deaf)
+    gate.put(decided(ACTIVATE), durable())
+    gate.put(decided(hasty, answer("a")), durable())
+    assert done == [hasty]
+
+
+@pytest.mark.parametrize(
+    "grave",
+    [Fence(id=7, call=CALL, timeout=1), arbitrate(Claim(ME)), arbitrate(Release(ME))],
+    ids=lambda action: type(getattr(action, "ask", action)).__name__,
+)
+async def test_a_fence_and_what_the_arbiter_writes_wait_for_the_journal(
+    grave: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_module, "PATIENCE", 0.01)
+    done: list[Action] = []
+    gate, written = Gate(done.append, deaf), durable()
+    gate.put(decided(grave), written)
+    await asyncio.sleep(0.05)
+    assert done == []
+    written.set_result(None)
+    await asyncio.sleep(0)
+    assert done == [grave]

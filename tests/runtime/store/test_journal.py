@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from clpcore import messages
-from clpcore.model.actions import Answer, Left, Send
+from clpcore.model.actions import Action, Answer, Arbitrate, AskNp, Call, Fence, Kill, Left, Send
+from clpcore.model.arbitration import Claim, Holder, Read, Release, Renew, Session
 from clpcore.model.ids import Boot, Incarnation
-from clpcore.model.inputs import Asked, GotLetter, Leave, Tick
+from clpcore.model.inputs import Asked, Done, GotLetter, Leave, Outcome, Tick
 from clpcore.model.peer import Bye, Challenge
 from clpcore.model.requests import GroupMove, Request
+from clpcore.model.states import Event, Role, Verdict
 from clpcore.runtime.store import journal
 from clpcore.runtime.store.database import Database, Line
 from clpcore.runtime.store.journal import Scribe
@@ -19,6 +21,21 @@ HEARD = messages.because("nm1", server="node2")
 LETTER = GotLetter(
     now=5, sender="node2", incarnation=Incarnation(Boot(1), 1), letter=Challenge(("g",))
 )
+
+
+CALL = Call(
+    event=Event.START,
+    role=Role.ACTIVE,
+    epoch=1,
+    server="node1",
+    home="",
+    previous="",
+    group="g",
+    resource="",
+    entry="witness1",
+)
+BOOT = Boot(1, "b")
+ME = Holder("node1", BOOT, 4)
 
 
 def keys(lines: tuple[Line, ...]) -> list[str]:
@@ -139,3 +156,23 @@ def test_it_is_read_from_its_end_by_kind_and_by_name(tmp_path: Path) -> None:
     assert [times(journal.lines_about(store, n, count=2)) for n in ("g1", "node7")] == [[99]] * 2
     assert journal.lines_about(store, "g", count=2) == []
     database.close()
+
+
+def test_renewals_and_questions_are_not_told_and_what_changes_the_world_is() -> None:
+    asks = (
+        Read(),
+        Renew(Session(server="node1", boot=BOOT, lease=9)),
+        Claim(ME),
+        Release(ME),
+    )
+    actions: tuple[Action, ...] = (
+        *(Arbitrate(id=1, call=CALL, timeout=1, ask=ask) for ask in asks),
+        AskNp(id=1, call=CALL, timeout=1),
+        Fence(id=1, call=CALL, timeout=1),
+        Kill(group="g"),
+    )
+    lines = Scribe().turn(Tick(1), (), actions, news=False)
+    assert keys(lines) == ["action Arbitrate", "action Arbitrate", "action Fence", "action Kill"]
+    assert ['"is":"Claim"' in lines[0].body, '"is":"Release"' in lines[1].body] == [True, True]
+    kept = Done(now=1, action=1, outcome=Outcome(verdict=Verdict.OK, kept=True))
+    assert Scribe().turn(kept, (), (), news=False) == ()

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import Kept, Rungs
+from clpcore.model.kept import Intent, Kept, Rungs
 from clpcore.model.ownership import Evidence, EvidenceKind, Record, Version, Wanted
 from clpcore.runtime.store import rows
 from clpcore.runtime.store.rows import Row
@@ -27,6 +27,8 @@ KEPT = Kept(
     failovers={"failover1/lbpp1": 1},
     ends=(5, 6),
     view=View(3, "node1", ("node1", "node2")),
+    intents={"node2": Intent(server="node2", boot=4, at=1_700_000_000_000)},
+    promised=True,
 )
 
 (RECORD_ROW,) = rows.changed(Kept(), Kept(records={"failover1": RECORD}))
@@ -34,6 +36,16 @@ KEPT = Kept(
 
 def test_everything_kept_survives_the_way_through_rows() -> None:
     assert rows.read(rows.changed(Kept(), KEPT)) == (KEPT, ())
+
+
+def test_a_store_without_the_newest_rows_loads() -> None:
+    old = [row for row in rows.changed(Kept(), KEPT) if row.kind not in ("intents", "promised")]
+    assert rows.read(old) == (attrs.evolve(KEPT, intents={}, promised=False), ())
+
+
+def test_a_promise_that_is_over_gives_a_row() -> None:
+    (row,) = rows.changed(KEPT, attrs.evolve(KEPT, promised=False))
+    assert (row.kind, row.body) == ("promised", "false")
 
 
 def test_nothing_changed_gives_no_row() -> None:

@@ -286,24 +286,24 @@ def test_a_store_that_breaks_under_way_is_written_anew_from_memory(
     assert rows_of(tmp_path) == {("a", "1"): "x", ("a", "2"): "y"}
 
 
-def test_run_holds_nothing_while_the_store_changes(
+def test_run_holds_the_least_that_is_true_while_the_store_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
+    seen: list[str] = []
     write = Database.write
 
     def look(self: Database, rows: list[Row], lines: list[Line]) -> None:
-        seen.append((tmp_path / "boot.json").exists())
+        seen.append((tmp_path / "boot.json").read_text())
         write(self, rows, lines)
 
     async def use(store: Store, _rows: list[Row]) -> None:
         await store.commit(Entry(run="old"))
         monkeypatch.setattr(Database, "write", look)
-        await store.commit(Entry(rows=(Row("a", "1", "x"),), run="new"))
+        await store.commit(Entry(rows=(Row("a", "1", "x"),), run="new", scant="least"))
         await store.commit(Entry(rows=(Row("a", "1", "y"),)))
 
     with_store(tmp_path, use)
-    assert seen == [False, True]
+    assert seen == ["least", "new"]
 
 
 def test_what_run_holds_is_restored_when_the_store_refuses(

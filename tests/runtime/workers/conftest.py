@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.model.actions import Activate, Deactivate, Observe, Probe
+from clpcore.model.actions import Activate, Deactivate, Observe, Probe, Rest
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.inputs import Outcome
 from clpcore.runtime.driving import processes
@@ -29,6 +29,10 @@ _OWNERS: Final = {
     "refused": "refused",
     "crashing": "crashing",
     "lost": "lost",
+    "faultynp": "entries",
+    "faultyfence": "entries",
+    "faultyarbiter": "entries",
+    "faultyhb": "entries",
 }
 _SERVERS: Final = tuple(Server(name=f"node{i}", priority=i, interconnect=()) for i in (1, 2))
 
@@ -44,7 +48,7 @@ class Cluster:
 
     async def call(
         self,
-        kind: type[Probe | Activate | Deactivate | Observe],
+        kind: type[Probe | Activate | Deactivate | Observe | Rest],
         name: str = "one",
         *,
         timeout: int = 15_000,  # noqa: ASYNC109 - ms
@@ -61,9 +65,9 @@ class Cluster:
             previous="",
             group="g",
             resource=name,
-            monitor=f"{name}w" if kind is Observe else "",
+            monitor=f"{name}w" if kind in {Observe, Rest} else "",
         )
-        mine, other = (settings, {}) if kind is Observe else ({}, settings)
+        mine, other = (settings, {}) if kind in {Observe, Rest} else ({}, settings)
         resource = Resource(name=name, group="g", type=type_, probe_timeout=1_000, settings=other)
         watcher = Monitor(name=f"{name}w", type="faultyw", group="g", target=name, settings=mine)
         config = ClusterConfig(

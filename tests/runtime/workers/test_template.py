@@ -51,7 +51,7 @@ async def main():
     workers = Workers(template, root, lambda kind, name: "exec")
     workers.on_kept(lambda *seen: kept.append(seen[2]))
     outcome = await workers.call(Activate(id=1, call=call, timeout=10_000), config)
-    worker = next(iter(workers._pools["exec"]._workers)).pid
+    worker = next(iter(workers._pools["exec", ""]._workers)).pid
     print(json.dumps([outcome.verdict.value, template.pid, worker, kept[-1][0].pid]), flush=True)
     await asyncio.sleep(600)
 

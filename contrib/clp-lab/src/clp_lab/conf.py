@@ -21,13 +21,16 @@ def plan_of(conf: Path, key: Path, balancer: BalancerPlan | None = None) -> Plan
     """
     return Plan(
         servers=_servers(conf),
-        files={
-            "etc/clpcore/conf.d": str(conf),
-            "etc/clpcore/scripts": str(conf / "scripts"),
-            "etc/clpcore/cluster.key": str(key),
-        },
+        files={**_files(conf), "etc/clpcore/cluster.key": str(key)},
         balancer=balancer or BalancerPlan(),
     )
+
+
+def _files(conf: Path) -> dict[str, str]:
+    """Give what of the folder goes where: its tables into conf.d, its scripts beside them."""
+    tables = {f"etc/clpcore/conf.d/{file.name}": str(file) for file in conf.glob("*.toml")}
+    scripts = conf / "scripts"
+    return tables | ({"etc/clpcore/scripts": str(scripts)} if scripts.is_dir() else {})
 
 
 def _servers(conf: Path) -> tuple[ServerPlan, ...]:

@@ -19,6 +19,7 @@ from clp_lab.parts import keep_open
 from clp_lab.power import PowerSocket
 from clp_lab.spawn import Program, busy, exit_code, say, spawn
 from clp_lab.supervise import Agent, AgentState
+from clp_lab.watchdog import Watchdog
 
 ENDS = {100: "poweroff", 101: "reboot", 102: "reset", 103: "panic", 104: "stopped"}
 """Exit code of a PID 1 -> the word that ended the life; the keeper reads it."""
@@ -110,6 +111,7 @@ class _Init:
         self._agent = Agent()
         self._commands: dict[int, int] = {}
         self._asked_to_leave = self._leaving = False
+        self._watchdog: Watchdog | None = None
         self._selector = selectors.DefaultSelector()
         self._watch_signals()
         self._selector.register(lifeline, selectors.EVENT_READ, self._parent_gone)
@@ -134,10 +136,13 @@ class _Init:
         self._asked_to_leave = True
 
     def _new_run(self, run: Path) -> str:
-        """Give this life its boot id, and its machine the power socket."""
+        """Give this life its boot id, and its machine the power socket and a watchdog."""
         boot_id = Path("/proc/sys/kernel/random/uuid").read_text(encoding="ascii")
         (run / "boot_id").write_text(boot_id, encoding="ascii")
         self._power = PowerSocket(run / "power", self._selector, self._leave)
+        self._watchdog = Watchdog(
+            run / "watchdog", self._selector, _now, lambda: self._leave("reset")
+        )
         return boot_id.strip()
 
     def run(self) -> Never:
@@ -149,12 +154,15 @@ class _Init:
                 key.data()
 
     def _pause(self) -> float | None:
-        at = self._agent.wake_at()
-        return None if at is None else max(0, at - _now()) / 1000
+        watched = self._watchdog.wake_at if self._watchdog is not None else None
+        times = [at for at in (self._agent.wake_at(), watched) if at is not None]
+        return max(0, min(times) - _now()) / 1000 if times else None
 
     def _tend_agent(self) -> None:
-        """Do what is due: start the agent, kill one that does not stop, leave when all is done."""
+        """Do what is due: reset, start the agent, kill one that does not stop, leave at its end."""
         agent, now = self._agent, _now()
+        if self._watchdog is not None:
+            self._watchdog.look(now)
         if agent.start_at is not None and agent.start_at <= now:
             self._start_agent(now)
         if agent.kill_at is not None and agent.kill_at <= now and agent.pid is not None:

@@ -88,6 +88,9 @@ class Watcher:
         await VICES[self.config.observe](ports)
         return api.Observation(api.Health.NORMAL)
 
+    async def rest(self, call: api.Call, ports: api.Ports) -> None:
+        await ports.end("app", grace=0)
+
 
 async def block(_ports: api.Ports) -> None:
     time.sleep(600)  # noqa: ASYNC251 - the vice
@@ -99,6 +102,15 @@ async def doze(_ports: api.Ports) -> None:
 
 async def nap(_ports: api.Ports) -> None:
     await asyncio.sleep(0.3)
+
+
+async def keep(ports: api.Ports) -> None:
+    await ports.keep("app", ["sleep", "600"])
+
+
+async def run_then_keep(ports: api.Ports) -> None:
+    await ports.run(["sh", "-c", "echo pid=$$; sleep 600"], log=f"{ports.places.log}/it.log")
+    await keep(ports)
 
 
 async def hang_outside(ports: api.Ports) -> None:
@@ -193,6 +205,8 @@ VICES: dict[str, Vice] = {
         block,
         doze,
         hang_outside,
+        keep,
+        run_then_keep,
         nap,
         swallow,
         swallow_then_write,
@@ -237,5 +251,6 @@ def clp_register(register: api.Register) -> None:
             summary="Every vice, too.",
             config=WatchConfig,
             make=Watcher,
+            capabilities=frozenset({api.Capability.KEEPS}),
         )
     )
