@@ -13,13 +13,26 @@ from clpcore.config.wording import listed
 from clpcore.model.alerts import Alert
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
 from clpcore.model.hooks import HookPoint
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 
-_Named = TypeVar("_Named", Alert, ExclusionRule, Group, Monitor, Resource, Server, ServerGroup)
+_Named = TypeVar(
+    "_Named",
+    Alert,
+    Arbiter,
+    ExclusionRule,
+    Fencing,
+    Group,
+    Monitor,
+    NpResolution,
+    Resource,
+    Server,
+    ServerGroup,
+)
 
 _MONITOR: Final = "monitor"  # scripts/monitor/NAME; everything else there is GROUP/RESOURCE
-_PARTS: Final = frozenset(
-    {"servers", "heartbeats", "groups", "monitors", "alerts", "exclusions", "server_groups"}
+_KEYS: Final = frozenset(  # of [cluster]; the other fields are tables of their own
+    field.name for field in attrs.fields(ClusterConfig) if field.metadata
 )
 _HOOKS: Final = frozenset(point.file for point in HookPoint)
 _BEATS: Final = frozenset({"heartbeat_interval", "heartbeat_timeout"})
@@ -102,7 +115,7 @@ def _both(
 
 
 def _cluster(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
-    for name in _differing(old, new, _PARTS):
+    for name in (name for name in _differing(old, new) if name in _KEYS):
         what = f"[cluster] {name}: {_shown(getattr(old, name))} -> {_shown(getattr(new, name))}"
         if name == "name":
             # It is bound into the keys: agents of the two names do not understand each other.
@@ -186,9 +199,16 @@ def _monitors(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
 
 
 def _others(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
+    yield from _named("NP resolution", old.nps, new.nps)
+    yield from _named("forced stop", old.fencings, new.fencings)
+    yield from _named("arbiter", _maybe(old.arbiter), _maybe(new.arbiter))
     yield from _named("alert", old.alerts, new.alerts)
     yield from _named("exclusion rule", old.exclusions, new.exclusions)
     yield from _named("server group", old.server_groups, new.server_groups)
+
+
+def _maybe(arbiter: Arbiter | None) -> tuple[Arbiter, ...]:
+    return () if arbiter is None else (arbiter,)
 
 
 def _named(word: str, old: Iterable[_Named], new: Iterable[_Named]) -> Iterator[Change]:

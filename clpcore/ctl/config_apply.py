@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from clpcore.ctl import control, words
-from clpcore.ctl.config_revisions import plan_lines
+from clpcore.ctl import config_offline, control, words
+from clpcore.ctl.config_revisions import agree, plan_lines
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.operate import tell_nothing
 from clpcore.ctl.parsing import Parser, Verb
@@ -28,6 +28,7 @@ VERB = Verb(
         clp config apply --dry-run
         clp config apply --comment "a faster monitor"
         clp config apply --yes --without node2     node2 has left, and adopts when it comes
+        clp config apply --offline                 the agent here cannot start as it is
     """,
     after="`clp config history` shows the new revision; `clp config rollback NUMBER` goes back.",
 )
@@ -39,6 +40,7 @@ ROLLBACK = Verb(
     example="""
         clp config history
         clp config rollback 3
+        clp config rollback 3 --offline            the agent here cannot start as it is
     """,
     after="`clp config history` shows the new revision with the old digest.",
 )
@@ -65,12 +67,20 @@ def arguments(parser: Parser, *, source: bool = False) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also if nobody knows that such a server is stopped, and whatever the others have",
+        help="also if nobody knows that a missing or removed server is stopped, and whatever the "
+        "others have",
+    )
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="on this server alone, where no agent runs; the others adopt it when they hear it",
     )
 
 
 def run(args: Namespace) -> Exit:
     """Show the plan, ask, apply, and wait until every server runs it."""
+    if getattr(args, "offline", False):
+        return config_offline.run(args)
     wish = {
         "do": "apply",
         "source": getattr(args, "source", ""),
@@ -86,29 +96,13 @@ def run(args: Namespace) -> Exit:
             return tell_nothing(args, f"it is revision {told['revision']} already", "")
         if args.dry_run:
             return _tell(args, told, began)
-        _agree(told)
+        agree(told["changes"], "Apply it on all servers?")
         began = time.monotonic()
     told = _asked({**wish, "dry": False, "digest": told.get("digest", "")})
     if told["same"]:
         return tell_nothing(args, f"it is revision {told['revision']} already", "")
-    late = _until_all_run(told)
-    return _tell(args, told, began, late)
-
-
-def _agree(told: Mapping[str, Any]) -> None:
-    """Show the plan on stderr, and go on only with a yes.
-
-    Raises:
-        Failure: no, or nobody is there to ask.
-
-    """
-    print(*plan_lines(told["changes"]), sep="\n", file=sys.stderr)
-    if not sys.stdin.isatty():
-        what = "nobody is at a terminal to agree to this plan; nothing was applied"
-        raise Failure(Exit.USAGE, what, "with --yes it is applied without asking")
-    print("Apply it on all servers? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise Failure(Exit.REFUSED, "not agreed; nothing was applied")
+    late, homes = _until_all_run(told)
+    return _tell(args, told, began, late, homes)
 
 
 def _asked(request: Mapping[str, object]) -> dict[str, Any]:
@@ -133,7 +127,8 @@ def _asked(request: Mapping[str, object]) -> dict[str, Any]:
 def _progress(step: Mapping[str, Any]) -> str:
     if step["step"] == "stop":
         return f"stops group {step['group']}"
-    return f"{', '.join(step['servers'])}: checking"
+    doing = "committing" if step["step"] == "commit" else "checking"
+    return f"{', '.join(step['servers'])}: {doing}"
 
 
 def long_reply(
@@ -167,7 +162,8 @@ def refused(reply: control.Reply) -> Failure:
     remedy = next(filter(None, map(words.remedy, because)), "") or str(reply.get("remedy") or "")
     for name, said in servers.items():
         print(*_said(name, said), sep="\n", file=sys.stderr)
-    failure = Refusal(Exit.REFUSED, text, remedy, because)
+    found = any(said["findings"] for said in servers.values())
+    failure = Refusal(Exit.BAD_CONFIG if found else Exit.REFUSED, text, remedy, because)
     failure.servers = servers
     return failure
 
@@ -184,52 +180,80 @@ def _said(server: str, said: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _until_all_run(told: Mapping[str, Any]) -> list[str]:
-    """Wait until all servers run it, and the groups that were stopped; give what is late."""
-    late = list(told["servers"])
-    deadline = time.monotonic() + _AGENTS_BACK
+def _until_all_run(told: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Wait until all servers run it, and the groups that were stopped.
+
+    Gives what is late, with its state, and where the groups are. Those that are on their way are
+    waited for; Ctrl-C ends only the waiting.
+    """
+    began = time.monotonic()
+    deadline, late = began + _AGENTS_BACK, dict.fromkeys(told["servers"], "")
+    homes: dict[str, str] = {}
     with Line() as line:
-        while late and time.monotonic() < deadline:
-            late = _late(told)
-            line.draw(f"{', '.join(late)}: starts again with it")
+        while late and (now := time.monotonic()) < deadline:
+            late, homes = _late(told)
+            if any("Pending" in state for state in late.values()):
+                deadline = now + _AGENTS_BACK
+            parts = (f"{name}: {state or 'starts again with it'}" for name, state in late.items())
+            line.draw(f"{now - began:4.1f} s  {'; '.join(parts)}")
             time.sleep(_LOOK_EVERY if late else 0)
-    return late
+    return late, homes
 
 
-def _late(told: Mapping[str, Any]) -> list[str]:
+def _late(told: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Give what does not run it yet, with its state, and where each group is."""
     try:
         status = control.ask(do="status")["status"]
     except Failure:  # the agent here starts again
-        return list(told["servers"])
+        return dict.fromkeys(told["servers"], ""), {}
     revisions = status.get("revisions", {})
     servers = {one["name"]: one["state"] for one in status["servers"]}
-    groups = {one["name"]: one["state"] for one in status["groups"]}
-    return [
-        *(
-            name
-            for name in told["servers"]
-            if name in servers
-            and (revisions.get(name) != told["revision"] or "Pending" in servers[name])
-        ),
-        *(f"group {name}" for name in told["restarted"] if groups.get(name) != "Online"),
-    ]
+    groups = {one["name"]: one for one in status["groups"]}
+    late = {
+        name: ""
+        for name in told["servers"]
+        if name in servers
+        and (revisions.get(name) != told["revision"] or "Pending" in servers[name])
+    }
+    states = {name: groups.get(name, {}).get("state", "gone") for name in told["restarted"]}
+    late |= {f"group {name}": state for name, state in states.items() if state != "Online"}
+    return late, {name: one.get("server") for name, one in groups.items()}
 
 
-def _tell(args: Namespace, told: Mapping[str, Any], began: float, late: Sequence[str] = ()) -> Exit:
+def _tell(
+    args: Namespace,
+    told: Mapping[str, Any],
+    began: float,
+    late: Mapping[str, str] | None = None,
+    homes: Mapping[str, str] | None = None,
+) -> Exit:
     ms = int((time.monotonic() - began) * 1_000)
     code = Exit.UNKNOWN if late else Exit.DONE
     if args.json:
-        print(json.dumps({"ok": not late, "exit": code, **told, "late": list(late), "ms": ms}))
+        print(
+            json.dumps({"ok": not late, "exit": code, **told, "late": list(late or ()), "ms": ms})
+        )
         return code
     print(*plan_lines(told["changes"]), sep="\n")
     servers = ", ".join(told["servers"])
     if told["dry"]:
         print(f"Can be applied on {servers} ({ms / 1_000:.2f} s). Nothing was changed.")
-    elif late:
-        what = (
-            f"revision {told['revision']} is committed, but {', '.join(late)} does not run it yet"
-        )
+        return code
+    for name, because in told.get("failed", {}).items():
+        print(f"{name}: {words.sentence(because)}\n  {words.remedy(because)}", file=sys.stderr)
+    if late:
+        whom = ", ".join(f"{name} ({state})" if state else name for name, state in late.items())
+        what = f"revision {told['revision']} is committed, but {whom} does not run it yet"
         raise Failure(code, what, "follow it with `clp status --watch` and `clp log`")
-    else:
-        print(f"Revision {told['revision']} is on {servers} ({ms / 1_000:.2f} s).")
+    print(*_moved(told, homes or {}), sep="\n", end="")
+    print(f"Revision {told['revision']} is on {servers} ({ms / 1_000:.2f} s).")
     return code
+
+
+def _moved(told: Mapping[str, Any], homes: Mapping[str, str]) -> list[str]:
+    """Give a line for the groups that were started again, and one for those that were stopped."""
+    again = [f"{name} on {homes[name]}" for name in told["restarted"] if homes.get(name)]
+    lines = [f"Stopped and started again: {', '.join(again)}."] if again else []
+    if stopped := told.get("stopped"):
+        lines.append(f"Stopped, as the configuration has them no more: {', '.join(stopped)}.")
+    return [*lines, ""] if lines else []

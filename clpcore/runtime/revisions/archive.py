@@ -8,7 +8,7 @@
     000003-0f3a.../conf.d, scripts    unpacked: what agents read and drivers run
     staged/                       the same for one that is checked, and may be committed
     followed                      the revision that the working copy in /etc/clpcore was taken to
-    restart.json                  groups that were stopped to apply and wait to be started
+    restart.json                  groups that are stopped to apply, and must be started again
 
 A folder is complete and on disk before it gets a revision's name.
 """
@@ -84,18 +84,30 @@ class Archive:
         kept = _read(self.folder / name)
         if kept is None:
             raise BrokenArchive(
-                f"{link} names a revision that is not there or not readable: restore {self.folder} "
-                "from a backup, or remove it, so that conf.d becomes revision 1, which adopts that "
-                "of the other servers"
+                f"{link} names a revision that is not there or not readable: take another one of "
+                f"{self.folder} with `clp config rollback NUMBER --offline`, or conf.d and scripts "
+                "with `clp config apply --offline`"
             )
         return kept
 
     def all(self) -> tuple[Filed, ...]:
         """Give every kept revision, oldest first; of one number, the committed one last."""
-        now = self.current()
+        now = self.usable()
         found = [kept for kept in map(_read, self._folders()) if kept]
         last = now.revision if now else None
         return tuple(sorted(found, key=lambda kept: _order(kept, last)))
+
+    def usable(self) -> Filed | None:
+        """Give the committed revision; None also when it is damaged."""
+        try:
+            return self.current()
+        except BrokenArchive:
+            return None
+
+    @property
+    def highest(self) -> int:
+        """Give the highest number of all revisions that were ever begun here, damaged or not."""
+        return max((number_of(path.name) for path in self._folders()), default=0)
 
     def find(self, wanted: str) -> Filed | None:
         """Give a revision by its number, name, or the beginning of its digest."""
@@ -147,15 +159,16 @@ class Archive:
 
         Raises:
             BrokenArchive: another one is staged, or none.
+            OSError: it cannot be written; it may be tried again.
 
         """
-        kept = _read(self.staged)
-        if kept is None or kept.revision != revision:
-            raise BrokenArchive(f"{revision.name} is not staged in {self.staged}")
         folder = self.folder / revision.name
-        if folder.exists():  # of a commit that was interrupted, or adopted once already
-            shutil.rmtree(folder)
-        self.staged.rename(folder)
+        if _is(self.staged, revision):
+            if folder.exists():  # of a commit that was interrupted, or adopted once already
+                shutil.rmtree(folder)
+            self.staged.rename(folder)
+        elif not _is(folder, revision):  # else an earlier try came that far
+            raise BrokenArchive(f"{revision.name} is not staged in {self.staged}")
         draft = self.folder / f".{_CURRENT}.new"
         draft.unlink(missing_ok=True)
         draft.symlink_to(revision.name)
@@ -202,6 +215,11 @@ def _read(folder: Path) -> Filed | None:
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return Filed(revision, about, folder)
+
+
+def _is(folder: Path, revision: Revision) -> bool:
+    kept = _read(folder)
+    return kept is not None and kept.revision == revision
 
 
 def _bundle(folder: Path, revision: Revision) -> bytes:

@@ -24,6 +24,11 @@ class Around(Protocol):
         """Give the servers with a session."""
         ...
 
+    @property
+    def cohorts(self) -> Mapping[str, tuple[str, ...]]:
+        """Give, by group, the servers without whose word nobody may take it."""
+        ...
+
     def send(self, to: str, dispatch: Dispatch) -> None:
         """Send to a server of the configuration."""
         ...
@@ -43,12 +48,17 @@ class Around(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Here:
-    """This server; *lately*: the ms within which a server that is there was heard."""
+    """This server.
+
+    *lately*: the ms within which a server that is there was heard; *timeout*: those after which
+    everybody takes it for silent.
+    """
 
     root: Root
     server: str
     others: tuple[str, ...]
     lately: int
+    timeout: int
     troubles: Troubles
 
 

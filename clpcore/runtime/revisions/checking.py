@@ -38,7 +38,8 @@ class Checked:
     """What was found. With *error* nothing is staged; with *findings* it cannot be used here.
 
     *changes* are those from the committed revision: what, effect, and the group or server that it
-    is on; *same*: there is none. *restart* and *stop* are groups, *removed* servers.
+    is on; *same*: there is none. *restart* and *stop* are groups, *removed* servers. *pauses*:
+    heartbeats do, because they change.
     """
 
     error: str = ""
@@ -51,14 +52,16 @@ class Checked:
     removed: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
+    pauses: bool = False
 
 
 async def check(job: Job) -> Checked:
     """Stage and check; never raises for what the process does, and never waits for ever."""
-    return await asyncio.to_thread(_check, job)
+    return await asyncio.to_thread(check_now, job)
 
 
-def _check(job: Job) -> Checked:
+def check_now(job: Job) -> Checked:
+    """Stage and check, for a caller who may wait; never raises for what the process does."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", _MODULE, values.to_json(job)],

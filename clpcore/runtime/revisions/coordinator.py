@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import attrs
 
@@ -15,9 +15,9 @@ from clpcore.model.reasons import Because
 from clpcore.model.revisions import (
     Abandon,
     About,
+    Again,
     Commit,
     Committed,
-    Dispatch,
     Finding,
     Prepare,
     Prepared,
@@ -26,18 +26,17 @@ from clpcore.model.revisions import (
 from clpcore.runtime import clock
 from clpcore.runtime.revisions.archive import Archive, BrokenArchive
 from clpcore.runtime.revisions.around import Around, Here, Refused
+from clpcore.runtime.revisions.asking import Asker, Reply
 from clpcore.runtime.revisions.checking import Checked
+from clpcore.runtime.revisions.going import Going
 from clpcore.runtime.revisions.holding import Hold, Holding
-from clpcore.runtime.revisions.restarting import Restarter, Waiting
-
-logger = logging.getLogger(__name__)
+from clpcore.runtime.revisions.restarting import Restarter
+from clpcore.runtime.revisions.stopping import Stopper, Tell
 
 PREPARE_S: Final = 30.0  # seconds in which every server must have checked it
-_ASK_AGAIN: Final = 1.0  # seconds; an agent that died over it has started again by then
 _COMMIT: Final = 3.0  # seconds that those who have committed are waited for, for the report alone
-
-_Answer = TypeVar("_Answer", Prepared, Committed)
-Tell = Callable[[Mapping[str, Any]], None]
+_FORGOTTEN: Final = 3.0  # seconds until nobody counts on the word of a server that has left
+_LOOK_EVERY: Final = 0.2  # seconds
 
 
 @attrs.frozen(kw_only=True)
@@ -70,28 +69,23 @@ class Coordinator:
         restarter: Restarter,
         *,
         heard: Callable[[], Iterable[str]],
-        again: Callable[[], None],
+        going: Going,
     ) -> None:
-        """Take the parts.
-
-        *heard* gives the names of the others' revisions; *again* starts this agent anew.
-        """
+        """Take the parts; *heard* gives the names of the others' revisions."""
         self._here = here
         self._around = around
         self._holding = holding
         self._archive = kept
         self._restarter = restarter
         self._heard = heard
-        self._again = again
+        self._going = going
+        self._asker = Asker(here, around)
+        self._stopper = Stopper(here, around, self._asker, restarter)
         self._count = 0
-        self._answers: dict[tuple[str, type[Dispatch]], asyncio.Future[Any]] = {}
-        self._apply = ""
 
-    def take(self, sender: str, answer: Prepared | Committed) -> None:
-        """Take an answer to the apply that goes on."""
-        awaited = self._answers.get((sender, type(answer)))
-        if awaited is not None and answer.apply == self._apply and not awaited.done():
-            awaited.set_result(answer)
+    def take(self, sender: str, reply: Reply) -> None:
+        """Take a reply to the apply that goes on."""
+        self._asker.take(sender, reply)
 
     async def apply(self, wish: Wish, tell: Tell) -> dict[str, Any]:
         """Apply; give what was done. Cancelled before it is committed, nothing has changed.
@@ -100,36 +94,41 @@ class Coordinator:
             Refused: nothing was changed, on no server.
 
         """
-        self._count += 1
-        apply = f"{self._here.server}-{os.getpid()}-{clock.now()}-{self._count}"
-        hold = Hold(
-            apply=apply, by=wish.by, server=self._here.server, since=clock.now(), lasts=True
-        )
-        status = self._around.status()
         if not wish.dry:
-            _must_be_at_rest(status)
-        self._holding.claim(hold)
+            self._stopper.must_be_at_rest()
+        hold = self._holding.claim(self._new_hold(wish))
         asked: tuple[str, ...] = ()
-        commit: asyncio.Future[list[str]] | None = None
-        self._apply = apply
+        commit: asyncio.Future[dict[str, Because]] | None = None
         try:
             checked = await self._check(wish, hold)
             if checked.same:
                 return {"same": True, "revision": self._holding.current.revision.name}
-            self._must_be_possible(checked, status)
-            asked = self._participants(wish, checked, status)
+            await self._must_be_possible(wish, checked)
+            asked = self._participants(wish, checked)
             tell({"step": "prepare", "servers": [self._here.server, *asked]})
             await self._prepare(wish, hold, asked)
             if wish.dry:
                 return self._told(checked, asked, dry=True)
-            stopped = await self._stop_groups(wish, checked, status, tell)
-            commit = asyncio.ensure_future(self._commit(hold, asked))
-            done = await asyncio.shield(commit)  # a client that vanishes now ends nothing
-            told = self._told(checked, asked, dry=False)
-            return {**told, "committed": done, "restarted": stopped}
+            again = await self._stop(wish, hold, checked, asked, tell)
+            tell({"step": "commit", "servers": [self._here.server, *asked]})
+            commit = asyncio.ensure_future(self._commit(hold, checked, asked))
+            failed = await asyncio.shield(commit)  # a client that vanishes now ends nothing
+            plain = {name: messages.plain(because) for name, because in failed.items()}
+            return {
+                **self._told(checked, asked, dry=False),
+                "failed": plain,
+                "stopped": list(checked.stop),
+                "restarted": again,
+            }
         finally:
             if commit is None:
                 await asyncio.shield(self._abandon(hold, asked))
+
+    def _new_hold(self, wish: Wish) -> Hold:
+        self._count += 1
+        me = self._here.server
+        apply = f"{me}-{os.getpid()}-{clock.now()}-{self._count}"
+        return Hold(apply=apply, by=wish.by, server=me, since=clock.now(), lasts=True)
 
     # -- before anything changes
 
@@ -153,43 +152,45 @@ class Coordinator:
             raise Refused(messages.because("cf29", server=self._here.server, reason=checked.error))
         return checked
 
-    def _must_be_possible(self, checked: Checked, status: Mapping[str, Any]) -> None:
+    async def _must_be_possible(self, wish: Wish, checked: Checked) -> None:
+        me = self._here.server
         if checked.findings:
-            why = messages.because("cf22", server=self._here.server)
-            raise Refused(why, {self._here.server: (why, checked.findings)})
+            why = messages.because("cf22", server=me)
+            raise Refused(why, {me: (why, checked.findings)})
         for what in checked.never:
             raise Refused(messages.because("cf27", what=what))
-        states = {server["name"]: server["state"] for server in status["servers"]}
-        for name in checked.removed:
-            if states.get(name) != "Offline":
-                raise Refused(messages.because("cf26", server=name))
+        if not wish.force:
+            for name in checked.removed:
+                await self._must_be_removable(name)
 
-    def _participants(
-        self, wish: Wish, checked: Checked, status: Mapping[str, Any]
-    ) -> tuple[str, ...]:
+    async def _must_be_removable(self, server: str) -> None:
+        """Refuse while it may run, or groups wait for its word: nobody would ever give that.
+
+        Raises:
+            Refused: one of the two.
+
+        """
+        states = {each["name"]: each["state"] for each in self._around.status()["servers"]}
+        if states.get(server) != "Offline":
+            raise Refused(messages.because("cf26", server=server))
+        deadline = asyncio.get_running_loop().time() + _FORGOTTEN
+        while waiting := [name for name, of in self._around.cohorts.items() if server in of]:
+            # It has perhaps left just now: the others agree on that by the next heartbeats.
+            if asyncio.get_running_loop().time() > deadline:
+                raise Refused(messages.because("cf34", server=server, group=min(waiting)))
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _participants(self, wish: Wish, checked: Checked) -> tuple[str, ...]:
         """Give the others that must check it: all of both configurations that can be asked."""
         others = [name for name in self._here.others if name in checked.servers]
-        states = {server["name"]: server["state"] for server in status["servers"]}
-        silent = self._silent(others)
-        for name in silent:
+        states = {each["name"]: each["state"] for each in self._around.status()["servers"]}
+        gone = self._asker.gone(others)
+        for name in gone:
             if name not in wish.without:
                 raise Refused(messages.because("cf23", server=name))
             if states.get(name) != "Offline" and not wish.force:
                 raise Refused(messages.because("cf24", server=name))
-        return tuple(name for name in others if name not in silent)
-
-    def _silent(self, servers: Iterable[str]) -> list[str]:
-        """Give those that cannot be asked now."""
-        shown = self._around.status()["servers"]
-        heard = {server["name"]: server["heard_ms_ago"] for server in shown}
-        # The session with a machine that lost its power stands for a while.
-        return [
-            name
-            for name in servers
-            if name not in self._around.connected
-            or heard[name] is None
-            or heard[name] > self._here.lately
-        ]
+        return tuple(name for name in others if name not in gone)
 
     async def _prepare(self, wish: Wish, hold: Hold, asked: tuple[str, ...]) -> None:
         checked = hold.checked
@@ -207,83 +208,82 @@ class Coordinator:
             dry=wish.dry,
             insist=wish.force,
         )
-        answers = await self._ask_all(asked, word, Prepared, PREPARE_S)
+        answers = await self._asker.ask(hold.apply, asked, word, Prepared, PREPARE_S)
         refused: dict[str, tuple[Because | None, tuple[Finding, ...]]] = {}
         for name in asked:
             answer = answers.get(name)
             if answer is None:
                 late = messages.because("cf25", server=name, seconds=int(PREPARE_S))
                 gone = messages.because("cf23", server=name)
-                refused[name] = gone if self._silent([name]) else late, ()
+                refused[name] = gone if self._asker.gone([name]) else late, ()
             elif answer.because or answer.findings:
                 refused[name] = answer.because, answer.findings
         if refused:
             first = next(because for because, _ in refused.values() if because)
             raise Refused(first, refused)
 
-    async def _ask_all(
-        self, servers: tuple[str, ...], word: Dispatch, kind: type[_Answer], within: float
-    ) -> dict[str, _Answer]:
-        """Give the answers that came in time, by server.
-
-        Who says nothing is asked again; who falls silent is not waited for.
-        """
-        loop = asyncio.get_running_loop()
-        awaited = {name: loop.create_future() for name in servers}
-        self._answers = {(name, kind): future for name, future in awaited.items()}
-        deadline = loop.time() + within
-        waiting = set(awaited.values())
-        while waiting and (left := deadline - loop.time()) > 0:
-            for name, future in awaited.items():
-                if not future.done():
-                    self._around.send(name, word)
-            await asyncio.wait(waiting, timeout=min(_ASK_AGAIN, left))
-            gone = self._silent(servers)
-            waiting = {
-                future for name, future in awaited.items() if not future.done() and name not in gone
-            }
-        self._answers = {}
-        return {name: future.result() for name, future in awaited.items() if future.done()}
-
     # -- the change
 
-    async def _stop_groups(
-        self, wish: Wish, checked: Checked, status: Mapping[str, Any], tell: Tell
+    async def _stop(
+        self, wish: Wish, hold: Hold, checked: Checked, asked: tuple[str, ...], tell: Tell
     ) -> list[str]:
-        """Stop what the change restarts or removes; give what runs again, which is noted before."""
-        running = {
-            group["name"]: group["server"]
-            for group in status["groups"]
-            if group["server"] and group["state"] != "Offline"
-        }
-        again = [Waiting(name, running[name]) for name in checked.restart if name in running]
-        if again:
-            await self._restarter.note(again)
-        for name in (name for name in (*checked.restart, *checked.stop) if name in running):
-            tell({"step": "stop", "group": name})
-            await self._restarter.stop(name, wish.by)
-        return [waiting.group for waiting in again]
+        """Stop what the change restarts or removes, then look at everything once more.
 
-    async def _commit(self, hold: Hold, asked: tuple[str, ...]) -> list[str]:
-        """Commit here, then everywhere; give who is known to have done it.
+        A stop may take an hour: whoever was gone meanwhile has to check again, and be here now.
+        """
+        again = await self._stopper.stop(hold, checked, asked, tell)
+        await self._prepare(wish, hold, asked)
+        self._stopper.must_be_down(checked)
+        return again
+
+    async def _commit(
+        self, hold: Hold, checked: Checked, asked: tuple[str, ...]
+    ) -> dict[str, Because]:
+        """Commit here, then everywhere; give who said that it cannot, and why.
 
         Raises:
             Refused: it could not be written here, and so nobody has it.
 
         """
+        me = self._here.server
         try:
             revision = await self._holding.commit(hold)
         except (BrokenArchive, OSError) as error:
             await self._abandon(hold, asked)
-            raise Refused(
-                messages.because("cf29", server=self._here.server, reason=str(error))
-            ) from error
-        me = self._here.server
-        told = messages.because("cf2", server=me, revision=revision.name, by=hold.by, origin=me)
-        self._here.troubles.tell(told)
-        answers = await self._ask_all(asked, Commit(hold.apply), Committed, _COMMIT)
-        self._again()
-        return [me, *answers]
+            raise Refused(messages.because("cf29", server=me, reason=str(error))) from error
+        known = {"server": me, "revision": revision.name, "by": hold.by, "origin": me}
+        self._here.troubles.tell(messages.because("cf2", **known))
+        failed = await self._have_committed(Commit(hold.apply, revision.name), checked, asked)
+        for name in asked:
+            self._around.send(name, Again(hold.apply))
+        for because in failed.values():
+            self._here.troubles.tell(because)
+        self._going.at_once()
+        return failed
+
+    async def _have_committed(
+        self, word: Commit, checked: Checked, asked: tuple[str, ...]
+    ) -> dict[str, Because]:
+        """Have the others commit; give who said that it cannot, and why.
+
+        Where heartbeats do not pause, this is for the report alone: who missed it hears of it by
+        them. Else whoever is left behind may never hear of it: everybody that lives is waited for,
+        and asked again who could not write. All the while they run as before.
+        """
+        apply, loop = word.apply, asyncio.get_running_loop()
+        if not checked.pauses:
+            replies = await self._asker.ask(apply, asked, word, Committed, _COMMIT)
+            return {name: reply.because for name, reply in replies.items() if reply.because}
+        deadline = loop.time() + PREPARE_S
+        left, failed = asked, dict[str, Because]()
+        while left:
+            replies = await self._asker.ask(
+                apply, left, word, Committed, math.inf, given_up=self._asker.dead
+            )
+            failed = {name: reply.because for name, reply in replies.items() if reply.because}
+            left = tuple(failed) if loop.time() < deadline else ()
+            await asyncio.sleep(_LOOK_EVERY if left else 0)
+        return failed
 
     async def _abandon(self, hold: Hold, asked: tuple[str, ...]) -> None:
         """Let nobody hold it any longer, and let run what was stopped for it."""
@@ -304,10 +304,3 @@ class Coordinator:
                 for what, effect, about in checked.changes
             ],
         }
-
-
-def _must_be_at_rest(status: Mapping[str, Any]) -> None:
-    """Refuse while a group is on its way: nobody could say where it must start again."""
-    for group in status["groups"]:
-        if "Pending" in group["state"]:
-            raise Refused(messages.because("cf28", group=group["name"]))

@@ -46,10 +46,15 @@ class Holding:
     def __init__(self, here: Here, kept: Archive, current: Filed) -> None:
         self.hold: Hold | None = None
         self.current = current
-        self.done = False  # this agent has committed: the next one goes on
+        self.committed = current.revision
         self._here = here
         self._archive = kept
         self._lock = asyncio.Lock()  # the folder is one
+
+    @property
+    def done(self) -> bool:
+        """Tell whether this agent has committed another revision: the next one goes on."""
+        return self.committed != self.current.revision
 
     def claim(self, hold: Hold) -> Hold:
         """Claim the stage.
@@ -122,7 +127,7 @@ class Holding:
             if self.hold is not hold or revision is None or self.done:
                 raise Refused(messages.because("cf29", server=self._here.server, reason="dropped"))
             await asyncio.to_thread(self._archive.commit, revision)
-            self.done = True
+            self.committed = revision
         return revision
 
     async def drop(self, hold: Hold) -> None:

@@ -115,6 +115,7 @@ def _checked(job: Job, root: Root, made: Revision, files: revision.Files) -> Che
         removed=plan.groups(changes, plan.Effect.STOPPED),
         never=tuple(each.what for each in changes if each.effect is plan.Effect.NEVER),
         servers=new.server_names if new else (),
+        pauses=any(each.effect is plan.Effect.PAUSE for each in changes),
     )
 
 
@@ -123,7 +124,7 @@ def _plan(
 ) -> tuple[tuple[plan.Change, ...], bool]:
     """Give what changes from the committed revision, and whether nothing does."""
     archive = Archive(root.revisions)
-    kept = archive.current()
+    kept = archive.usable()
     if kept is None or new is None:
         return (), False
     former = revision.unpack(archive.bundle(kept))

@@ -1,121 +1,165 @@
-"""Groups that are stopped to apply a revision: noted before, started again whatever happens."""
+"""Starts again the groups that were stopped for an apply, whatever became of the apply.
+
+Every server that takes part has noted them. The coordinator starts them: after its commit, or when
+it gives up. While it is gone, the first of the others does, and whoever finds that a group was
+started since, by whomever, leaves it: its epoch is higher than the noted one.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
-from clpcore import messages
-from clpcore.model.actions import Answer
-from clpcore.model.requests import GroupStart, GroupStop
-from clpcore.runtime.revisions import archive
+from clpcore.model.revisions import AskNote, Note, Noted, Waiting, number_of
+from clpcore.runtime import clock
 from clpcore.runtime.revisions.archive import Archive
-from clpcore.runtime.revisions.around import Around, Here, Refused, Tasks
+from clpcore.runtime.revisions.around import Around, Here, Tasks
+from clpcore.runtime.revisions.holding import Holding
+from clpcore.runtime.revisions.noting import Notes
+from clpcore.runtime.revisions.starting import Names, Start
 
-logger = logging.getLogger(__name__)
-
-_LONGEST: Final = 3_600_000  # ms of one stop or start
-_AGAIN: Final = 0.5  # seconds between two tries
-_CALM: Final = 6  # looks in a row at a group that nobody wants stopped, and that is not on its way
-_AT_HOME: Final = 60  # tries on the server where it was, before any other will do
-
-
-@attrs.frozen
-class Waiting:
-    """A group to start again, and where it was."""
-
-    group: str
-    server: str
+_LOOK_EVERY: Final = 0.5  # seconds
+_ASK_EVERY: Final = 2_000  # ms between two questions to a coordinator
+_THERE: Final = frozenset({"Online", "Online Pending", "Offline Pending"})
 
 
 class Restarter:
-    """Stops groups, and starts them again."""
+    """Holds the notes, and sees to them."""
 
-    def __init__(self, here: Here, around: Around, kept: Archive) -> None:
+    def __init__(
+        self, here: Here, around: Around, kept: Archive, holding: Holding, names: Names
+    ) -> None:
+        """Take *names*, which gives the revision of each server."""
         self._here = here
         self._around = around
-        self._path = kept.restart
+        self._holding = holding
+        self._names = names
+        self._notes = Notes(kept.restart)
         self._tasks = Tasks()
-        self._going = False
+        self._looking = False
+        self._starts: dict[tuple[str, str], Start] = {}
+        self._missing: dict[str, int] = {}  # since when a coordinator is not there
+        self._asked: dict[str, int] = {}  # when, by apply
 
-    async def note(self, waiting: Sequence[Waiting]) -> None:
-        """Make durable which groups must be started again: before the first is stopped."""
-        documents = [attrs.asdict(each) for each in waiting]
-        await asyncio.to_thread(archive.replace, self._path, json.dumps(documents).encode())
+    # -- noting
 
-    async def stop(self, group: str, by: str) -> None:
-        """Stop a group.
+    async def note(self, note: Note) -> None:
+        """Note what this server is about to stop; it is started again after ``go``.
 
         Raises:
-            Refused: it does not stop.
+            OSError: it cannot be written.
 
         """
-        answer = await self._around.ask(GroupStop(group), by, _LONGEST)
-        if not isinstance(answer, Answer) or not answer.ok:
-            said = answer.because if isinstance(answer, Answer) else ()
-            reason = "; ".join(map(messages.render, said)) or "it does not end"
-            raise Refused(messages.because("cf30", group=group, reason=reason))
+        await self._notes.put(note)
+
+    async def take(self, sender: str, note: Note) -> None:
+        """Note what the coordinator *sender* says, or forget it; answer when it is on disk."""
+        if note.coordinator != sender:
+            return
+        if not note.waiting:
+            await self._end(note.apply)
+            return
+        await self._notes.put(note)
+        self._around.send(sender, Noted(note.apply))
+        self.go()
+
+    async def give(self, sender: str, asked: AskNote) -> None:
+        """Say what still waits of an apply of this server."""
+        await self._notes.load()
+        note = self._notes.get(asked.apply)
+        self._around.send(sender, note or Note(apply=asked.apply, coordinator=self._here.server))
 
     def go(self) -> None:
-        """Start what waits, beside everything else."""
-        if not self._going:
-            self._going = True
-            self._tasks.start(self._start_all())
+        """See to all that is noted, beside everything else and as soon as no change goes on."""
+        if not self._looking:
+            self._looking = True
+            self._tasks.start(self._see_to_all())
 
     def close(self) -> None:
         """Leave what waits to the next agent."""
         self._tasks.close()
 
-    async def _start_all(self) -> None:
+    # -- seeing to it
+
+    async def _see_to_all(self) -> None:
         try:
-            waiting = await asyncio.to_thread(self._read)
-            for each in waiting:
-                await self._start(each)
-            if waiting:
-                await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            await self._notes.load()
+            while self._notes.all:
+                status = self._around.status()
+                for note in self._notes.all:
+                    await self._see_to(note, status)
+                await asyncio.sleep(_LOOK_EVERY)
         finally:
-            self._going = False
+            self._looking = False
 
-    def _read(self) -> tuple[Waiting, ...]:
-        try:
-            return tuple(Waiting(**each) for each in json.loads(self._path.read_bytes()))
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, TypeError) as error:
-            logger.error("%s cannot be read: %s", self._path, error)  # noqa: TRY400 - no error of ours
-            return ()
+    async def _see_to(self, note: Note, status: Mapping[str, Any]) -> None:
+        if self._is_led(note, status):
+            self._ask(note)
+        elif await self._may_start(status) and self._is_mine(note, status):
+            self._start(note, status)
+            if all(start.ended for start in self._of(note)):
+                await self._end(note.apply)
 
-    async def _start(self, waiting: Waiting) -> None:
-        """Start one, unless it is there no more, or runs as it should without us.
+    def _is_led(self, note: Note, status: Mapping[str, Any]) -> bool:
+        """Tell whether another server, whose apply it was, sees to it."""
+        return note.coordinator != self._here.server and not self._is_gone(note.coordinator, status)
 
-        A stop that an agent died over may still go on, and end, before the group is looked at twice
-        as one that nobody has stopped.
-        """
-        tries = calm = 0
-        while (group := _named(self._around.status(), waiting.group)) is not None:
-            if group["wanted"] == "stopped":
-                calm, tries = 0, tries + 1
-                if await self._started(waiting, anywhere=tries > _AT_HOME):
-                    return
-            elif "Pending" in group["state"]:
-                calm = 0
-            elif (calm := calm + 1) >= _CALM:
-                return
-            await asyncio.sleep(_AGAIN)
-
-    async def _started(self, waiting: Waiting, *, anywhere: bool) -> bool:
-        op = GroupStart(waiting.group, "" if anywhere else waiting.server)
-        answer = await self._around.ask(op, f"apply on {self._here.server}", _LONGEST)
-        if not isinstance(answer, Answer) or not answer.ok:
+    def _is_gone(self, server: str, status: Mapping[str, Any]) -> bool:
+        """Tell whether it is away for longer than an agent needs to start again."""
+        states = {each["name"]: each["state"] for each in status["servers"]}
+        if states.get(server) in _THERE:
+            self._missing.pop(server, None)
             return False
-        self._here.troubles.tell(messages.because("cf9", group=waiting.group))
-        return True
+        since = self._missing.setdefault(server, clock.now())
+        return clock.now() - since > self._here.lately
 
+    def _ask(self, note: Note) -> None:
+        if clock.now() - self._asked.get(note.apply, -_ASK_EVERY) >= _ASK_EVERY:
+            self._asked[note.apply] = clock.now()
+            self._around.send(note.coordinator, AskNote(note.apply))
 
-def _named(status: Mapping[str, Any], group: str) -> Mapping[str, Any] | None:
-    return next((each for each in status["groups"] if each["name"] == group), None)
+    async def _may_start(self, status: Mapping[str, Any]) -> bool:
+        """Tell whether no change goes on here; one whose server is gone is given up first.
+
+        What it has had checked would else be committed, as soon as anybody names it, under groups
+        that run again.
+        """
+        hold = self._holding.hold
+        if hold is None or self._holding.done:
+            return hold is None
+        if hold.server != self._here.server and self._is_gone(hold.server, status):
+            with contextlib.suppress(OSError):
+                await self._holding.drop(hold)
+        return self._holding.hold is None
+
+    def _is_mine(self, note: Note, status: Mapping[str, Any]) -> bool:
+        """Tell whether this server is the one: the coordinator, else who is longest in."""
+        names, me = self._names(), self._here.server
+        online = [
+            (-number_of(names.get(each["name"], "")), each["join"], each["name"])
+            for each in status["servers"]
+            if each["name"] in note.holders and each["state"] == "Online"
+        ]
+        if note.coordinator == me:
+            return any(name == me for _, _, name in online)
+        return min(online, default=(0, 0, ""))[2] == me
+
+    def _start(self, note: Note, status: Mapping[str, Any]) -> None:
+        """Take each group a step further, side by side: one may have to wait for another."""
+        for waiting in note.waiting:
+            key = note.apply, waiting.group
+            if key not in self._starts:
+                self._starts[key] = self._new(waiting)
+            self._starts[key].step(status)
+
+    def _new(self, waiting: Waiting) -> Start:
+        return Start(waiting, self._here, self._around, self._tasks, self._names)
+
+    def _of(self, note: Note) -> list[Start]:
+        return [start for (apply, _), start in self._starts.items() if apply == note.apply]
+
+    async def _end(self, apply: str) -> None:
+        await self._notes.drop(apply)
+        self._starts = {key: each for key, each in self._starts.items() if key[0] != apply}

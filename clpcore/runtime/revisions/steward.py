@@ -11,11 +11,13 @@ from clpcore.model import revisions as rev
 from clpcore.runtime.revisions.archive import Archive, Filed
 from clpcore.runtime.revisions.around import Around, Here, Refused, Tasks
 from clpcore.runtime.revisions.carrying import Carrier
-from clpcore.runtime.revisions.coordinator import Coordinator, Tell, Wish
+from clpcore.runtime.revisions.coordinator import Coordinator, Wish
 from clpcore.runtime.revisions.following import Follower
+from clpcore.runtime.revisions.going import Going
 from clpcore.runtime.revisions.holding import Holding
 from clpcore.runtime.revisions.participant import Participant
 from clpcore.runtime.revisions.restarting import Restarter
+from clpcore.runtime.revisions.stopping import Tell
 
 _FAREWELL: Final = 0.2  # seconds for the last answers to be written before the agent starts again
 
@@ -31,10 +33,12 @@ class Steward:
         kept = Archive(here.root.revisions)
         holding = Holding(here, kept, current)
         self._carrier = Carrier(kept, around)
-        self._restarter = Restarter(here, around, kept)
-        parts = here, around, holding, self._carrier, self._again
+        self._holding = holding
+        self._going = Going(here, around, self._again)
+        parts = here, around, holding, self._carrier, self._going
         self._participant = Participant(*parts)
-        self._follower = Follower(*parts)
+        self._follower = Follower(*parts, commit_held=self._participant.commit_held)
+        self._restarter = Restarter(here, around, kept, holding, lambda: self.names)
         self._coordinator = Coordinator(
             here,
             around,
@@ -42,7 +46,7 @@ class Steward:
             kept,
             self._restarter,
             heard=self._follower.names.values,
-            again=self._again,
+            going=self._going,
         )
         self._tasks = Tasks()
 
@@ -57,6 +61,11 @@ class Steward:
         """End whatever goes on; the next agent takes it up."""
         for part in (self._tasks, self._follower, self._restarter):
             part.close()
+
+    @property
+    def committed(self) -> str:
+        """Give the name of the revision that this server has committed, as heartbeats tell it."""
+        return self._holding.committed.name
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -79,8 +88,14 @@ class Steward:
                 self._tasks.start(self._participant.commit(sender, word))
             case rev.Abandon():
                 self._tasks.start(self._participant.abandon(sender, word))
-            case rev.Prepared() | rev.Committed():
+            case rev.Prepared() | rev.Noted() | rev.Committed():
                 self._coordinator.take(sender, word)
+            case rev.Again():
+                self._going.take(sender, word)
+            case rev.Note():
+                self._tasks.start(self._restarter.take(sender, word))
+            case rev.AskNote():
+                self._tasks.start(self._restarter.give(sender, word))
             case rev.AskPart():
                 self._tasks.start(self._carrier.give(sender, word))
             case rev.Part():

@@ -119,7 +119,7 @@ def test_damage_is_told(archive: Archive) -> None:
     with pytest.raises(BrokenArchive, match="is damaged"):
         archive.bundle(current)
     (current.folder / "about.json").write_text("{")
-    with pytest.raises(BrokenArchive, match="not there or not readable: restore"):
+    with pytest.raises(BrokenArchive, match="not there or not readable: take another"):
         archive.current()
     assert archive.held(revision.name) is None
 

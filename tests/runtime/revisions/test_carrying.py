@@ -41,6 +41,7 @@ class Wire:
     other: Carrier | None = None
     answers: list[asyncio.Future[None]] = attrs.field(factory=list)
     connected: frozenset[str] = frozenset()
+    cohorts: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     def send(self, to: str, word: Dispatch) -> None:
         changed = self.change(word)
