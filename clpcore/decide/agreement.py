@@ -180,6 +180,7 @@ def _refuse(turn: Turn, sender: str, record: Record) -> Because | None:
         return messages.because("rc569", group=group, server=turn.me, alive=alive)
     if (
         mine.version.round == 0
+        and turn.config.arbiter is None
         and not evidence.current(turn, group)
         and not _all_told(turn, sender, group)
     ):
@@ -235,6 +236,8 @@ def become_current(turn: Turn, group: str) -> None:
     if group in turn.current:
         return
     rest = holding.others(turn, record)
+    if turn.config.arbiter is not None:  # it tells who owns; the others, what operators want
+        rest = tuple(name for name in rest if name in turn.up)
     counts = turn.me in record.cohort and not turn.groups[group].lost
     if counts and all(turn.peers[name].told.get(group) == record.version for name in rest):
         turn.current.put(group, True)

@@ -1,4 +1,4 @@
-"""Calls that are neither a resource's nor a monitor's: NP resolution, forced stop, arbiter."""
+"""Why and where drivers are called; the calls of NP resolution, forced stop and arbiter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ from typing import Final
 
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Arbitrate, AskNp, Call, CanFence, Fence
+from clpcore.model.config import Group
 from clpcore.model.state import Matter, Underway
 from clpcore.model.states import Event, Role
 
 _LATE_MS: Final = 10_000  # beyond its timeout; then its outcome counts as lost
+
+
+def call(turn: Turn, group: Group, resource: str, role: Role, monitor: str = "") -> Call:
+    """Give why and where a driver of *group* is called."""
+    local = turn.groups[group.name]
+    return Call(
+        event=local.event,
+        role=role,
+        epoch=local.epoch,
+        server=turn.me,
+        home=turn.config.homes[group.name][0],
+        previous=turn.records[group.name].previous,
+        group=group.name,
+        resource=resource,
+        monitor=monitor,
+    )
 
 
 def about(turn: Turn, *, entry: str, victim: str = "", group: str = "", epoch: int = 0) -> Call:

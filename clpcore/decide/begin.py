@@ -45,6 +45,7 @@ def start(
 
     """
     records = {group.name: _record(config, group, kept) for group in config.groups}
+    run = _promises(config, incarnation, kept, run, now)
     current = _still_current(run, records)
     names = {each.group for each in current}
     return ClusterState(
@@ -85,6 +86,15 @@ def start(
     )
 
 
+def _promises(
+    config: ClusterConfig, incarnation: Incarnation, kept: Kept, run: BootKept, now: int
+) -> BootKept:
+    """What the last boot has promised may still count (T5): to whom, is not known any more."""
+    if not kept.promised or incarnation.start > 1 or config.arbiter is None:
+        return run
+    return attrs.evolve(run, promised={"": now + config.arbiter.lease})
+
+
 def _rungs(kept: Kept, incarnation: Incarnation) -> Mapping[str, Rungs]:
     """A new boot begins at the foot of a ladder that was climbed to its end.
 
@@ -110,10 +120,10 @@ def _still_current(run: BootKept, records: Mapping[str, Record]) -> tuple[Curren
 
 def _record(config: ClusterConfig, group: Group, kept: Kept) -> Record:
     known = kept.records.get(group.name)
-    if known is not None:
-        return known
-    wanted = Wanted.AUTO if group.startup is Automatic.AUTO else Wanted.STOPPED
     cohort = tuple(sorted(config.server_names))
+    if known is not None:  # an arbiter leaves nobody out
+        return known if config.arbiter is None else attrs.evolve(known, cohort=cohort)
+    wanted = Wanted.AUTO if group.startup is Automatic.AUTO else Wanted.STOPPED
     return Record(group=group.name, cohort=cohort, wanted=wanted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clpcore.decide import fencing, ordering, partition, recovery, resting
+from clpcore.decide import fencing, ordering, partition, recovery, resting, session, tenure
 from clpcore.decide.turn import Turn
 from clpcore.model.inputs import Outcome
 from clpcore.model.state import Doing, Matter, Underway
@@ -39,8 +39,10 @@ def _hand_over(turn: Turn, asked: Underway, matter: Matter, action: int, outcome
             fencing.take_check(turn, asked.name, action, outcome)
         case Matter.FENCE:
             fencing.take_power(turn, asked.name, action, outcome)
-        case Matter.SESSION | Matter.TENURE:
-            raise NotImplementedError
+        case Matter.SESSION:
+            session.take_renewal(turn, action, outcome)
+        case Matter.TENURE:
+            tenure.take_record(turn, asked.name, action, outcome)
 
 
 def _was_cut_short(turn: Turn, asked: Underway, action: int, outcome: Outcome) -> bool:

@@ -76,9 +76,10 @@ def _down(turn: Turn, group: str) -> bool:
 def _speaks(turn: Turn, group: str) -> bool:
     """Tell whether a server that is heard may still write down that *group* is free."""
     waiting = turn.claims.get(group)
-    if waiting is None or not any(turn.peers[name].up for name in waiting.need):
+    heard = waiting is not None and any(turn.peers[name].up for name in waiting.need)
+    if not heard and group not in turn.tenures:
         return False
-    until = waiting.since + LISTENING_MS
+    until = (waiting.since if waiting is not None else turn.since) + LISTENING_MS
     if turn.now < until:
         turn.wake(until, group)
     return turn.now < until

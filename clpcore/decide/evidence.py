@@ -8,6 +8,7 @@ from clpcore import messages
 from clpcore.decide import maintenance
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Resource
+from clpcore.model.guards import Wants
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
@@ -85,6 +86,12 @@ def current(turn: Turn, group: str) -> bool:
 def holds(turn: Turn, group: str) -> bool:
     """Tell whether this server serves *group*, or may be serving it."""
     return turn.groups[group].epoch != 0
+
+
+def claims_at_arbiter(turn: Turn, group: str) -> bool:
+    """Tell whether this server is claiming *group*, or has won it and may not serve it yet."""
+    tenure = turn.tenures.get(group)
+    return tenure is not None and tenure.wants in (Wants.CLAIM, Wants.CLEAR)
 
 
 def lives(turn: Turn, record: Record) -> bool:
@@ -181,6 +188,7 @@ def _never_beside(turn: Turn, group: str) -> Because | None:
     """
     for rule, other in turn.config.apart_from.get(group, ()):
         claims = other in turn.claims and mine(turn, turn.records[other])
+        claims = claims or claims_at_arbiter(turn, other)
         here = claims or turn.groups[other].goal is not Goal.NONE or not idle(turn, other)
         if here and rule.rule is Exclusion.ABSOLUTE:
             return messages.because("rc572", server=turn.me, other=other, rule=rule.name)

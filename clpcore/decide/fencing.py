@@ -15,6 +15,7 @@ from clpcore import messages
 from clpcore.decide import asking, evidence, maintenance, partition
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import CanFence, Fence
+from clpcore.model.guards import LocalFence, Readiness, Wants
 from clpcore.model.ids import Boot
 from clpcore.model.inputs import Outcome
 from clpcore.model.kept import Intent
@@ -22,7 +23,7 @@ from clpcore.model.ownership import Evidence, EvidenceKind, Record, Wanted
 from clpcore.model.peer import Beat
 from clpcore.model.protection import Fencing, OnFenceFailure
 from clpcore.model.reasons import Because
-from clpcore.model.state import LocalFence, Matter, Readiness
+from clpcore.model.state import Matter
 from clpcore.model.states import Automatic, Health, Phase, Power, Shown, Verdict
 
 _AGAIN_MS = 60_000  # between two looks while a forced stop has failed
@@ -74,9 +75,21 @@ def _is_needed(turn: Turn, victim: str) -> bool:
     """Tell whether nothing but the end of *victim* keeps a group from running on this side."""
     if evidence.silent(turn, victim) is None or evidence.proof(turn, victim) is not None:
         return False
+    if turn.config.arbiter is not None:
+        return victim in _suspects(turn)
     if not partition.may_act_against(turn, victim) or turn.leader() != turn.me:
         return False
     return any(_waits_for(turn, turn.records[name], victim) for name in turn.config.group_by_name)
+
+
+def _suspects(turn: Turn) -> tuple[str, ...]:
+    """Give whom the records name that this server has won: it alone may stop them by force."""
+    return tuple(
+        each.server
+        for _, tenure in turn.tenures.items()
+        if tenure.wants is Wants.CLEAR and tenure.record is not None
+        for each in tenure.record.suspects
+    )
 
 
 def _waits_for(turn: Turn, record: Record, victim: str) -> bool:
@@ -111,7 +124,10 @@ def _can_be_taken(turn: Turn, group: str) -> bool:
 
 def _boot_of(turn: Turn, victim: str) -> int:
     """Give the newest life that is known of it, from itself, from others or from a record."""
-    owned = (r.boot.counter for _, r in turn.records.items() if r.owner == victim)
+    owned = [r.boot.counter for _, r in turn.records.items() if r.owner == victim]
+    for tenure in turn.tenures.value().values():
+        if tenure.record is not None:
+            owned += [s.boot.counter for s in tenure.record.suspects if s.server == victim]
     return max(turn.boots.get(victim) or 0, *owned, 0)
 
 
@@ -121,6 +137,8 @@ def _goes_first(turn: Turn) -> bool:
     While all that runs, runs on the other side, that one has no reason to stop anybody. Else the
     greater side goes first, and of two equal ones that with the best server.
     """
+    if turn.config.arbiter is not None:
+        return True
     names = turn.config.server_names
     side = {turn.me, *turn.up}
     contested = any(
@@ -199,7 +217,7 @@ def _try_again(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
 def blocked(turn: Turn, group: str, server: str, key: str = "rc530") -> Because:
     """Tell why *group* waits for *server*: a step that is under way, or else the sentence *key*."""
     silent = evidence.silent(turn, server) is not None
-    if silent and not partition.may_act_against(turn, server):
+    if silent and turn.config.arbiter is None and not partition.may_act_against(turn, server):
         return messages.because("rc591", server=server)
     if silent and turn.config.np_only:
         return messages.because("rc592", server=server, ms=turn.config.np_wait)

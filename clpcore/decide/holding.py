@@ -8,6 +8,7 @@ import attrs
 
 from clpcore.decide import evidence, fencing
 from clpcore.decide.turn import Turn
+from clpcore.model.guards import Tenure, Wants
 from clpcore.model.ids import Boot
 from clpcore.model.ownership import Evidence, Record, Wanted
 from clpcore.model.reasons import Because
@@ -51,8 +52,12 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> Because | None
     record = turn.records[group]
     if evidence.holds(turn, group) or claiming(turn, group):
         return None
-    obstacle = evidence.obstacle_here(turn, group) or _unproven(turn, record)
-    if obstacle is not None:
+    if obstacle := evidence.obstacle_here(turn, group):
+        return obstacle
+    if turn.config.arbiter is not None:
+        _claim_at_arbiter(turn, group, event, previous)
+        return None
+    if obstacle := _unproven(turn, record):
         return obstacle
     rest = unproven_rest(turn, record)
     new = attrs.evolve(
@@ -75,8 +80,16 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> Because | None
     return None
 
 
+def _claim_at_arbiter(turn: Turn, group: str, event: Event, previous: str) -> None:
+    turn.tenures.put(group, Tenure(wants=Wants.CLAIM, event=event, previous=previous))
+    turn.groups.put(group, LocalGroup(event=event))
+    turn.cold.drop(group)
+
+
 def claiming(turn: Turn, group: str) -> bool:
     """Tell whether a claim of this server for *group* is under way."""
+    if turn.config.arbiter is not None:
+        return evidence.claims_at_arbiter(turn, group)
     return group in turn.claims and evidence.mine(turn, turn.records[group])
 
 
@@ -146,8 +159,48 @@ def put_forward(turn: Turn, record: Record, need: tuple[str, ...]) -> None:
         turn.propose(name, record)
 
 
+def begin(turn: Turn, record: Record) -> None:
+    """Serve *record*'s group: the claim is won, and all that it needs is proven."""
+    group, local = record.group, turn.groups[record.group]
+    if local.epoch == 0:
+        turn.say(
+            "rc529",
+            group=group,
+            server=turn.me,
+            epoch=record.epoch,
+            evidence=_spell(record.evidence),
+        )
+        event = record.why(Event.START)
+        local = LocalGroup(goal=Goal.UP, event=event, epoch=record.epoch)
+        if turn.ending is None:
+            turn.say("rc10", group=group, server=turn.me)
+        else:
+            local = attrs.evolve(local, goal=Goal.DOWN)
+    turn.groups.put(group, attrs.evolve(local, confirmed=True))
+
+
+def _spell(evidence: tuple[Evidence, ...]) -> str:
+    if not evidence:
+        return "every server of the cohort agreed"
+    return ", ".join(f"{each.server} boot {each.boot}: {each.kind.value}" for each in evidence)
+
+
 def release(turn: Turn, group: str) -> None:
-    """Write the record free, after every resource is known to be down."""
+    """Give the group back, after every resource is known to be down."""
+    if turn.config.arbiter is None:
+        write_release(turn, group)
+    else:
+        _give_back(turn, group, Wants.RELEASE)
+
+
+def _give_back(turn: Turn, group: str, wants: Wants) -> None:
+    """Let the arbiter know that nothing runs here any more; what the release says is kept."""
+    turn.tenures.put(group, Tenure(wants=wants))
+    turn.groups.change(group, goal=Goal.NONE, epoch=0, confirmed=False, bounce=(), stop_by=None)
+
+
+def write_release(turn: Turn, group: str) -> None:
+    """Write the record free."""
     record, local = turn.records[group], turn.groups[group]
     wanted = record.wanted
     if local.stay_stopped:
@@ -239,7 +292,7 @@ def stop_without_right(turn: Turn, group: str) -> None:
 def give_up_claim(turn: Turn, group: str, *, heir: str, stay_stopped: bool) -> None:
     """Take back a claim that was not yet won: nothing of it runs."""
     turn.groups.change(group, heir=heir, stay_stopped=stay_stopped)
-    release(turn, group)
+    release(turn, group)  # at an arbiter it may not even have come to a record yet
 
 
 def resume(turn: Turn, group: str) -> None:
@@ -254,6 +307,9 @@ def resume(turn: Turn, group: str) -> None:
 
 def let_go(turn: Turn, group: str) -> None:
     """After giving way: nothing is served here, and what this server believed is stale."""
+    if turn.config.arbiter is not None:
+        _give_back(turn, group, Wants.DISCLAIM)
+        return
     turn.groups.put(group, LocalGroup(lost=True))
     turn.current.drop(group)
     turn.claims.drop(group)

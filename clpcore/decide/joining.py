@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clpcore.decide import fencing
+from clpcore.decide import fencing, session
 from clpcore.decide.turn import Turn
 from clpcore.model.ids import View
 from clpcore.model.state import PeerState
@@ -68,9 +68,20 @@ def _wait_is_over(turn: Turn) -> str | None:
         return "nm6"
     if turn.alone:
         return "nm21"
+    if turn.config.arbiter is not None and session.good(turn):
+        return _listened(turn)
     if turn.now - turn.since >= turn.config.startup_wait:
         return "nm7"
     return None
+
+
+def _listened(turn: Turn) -> str | None:
+    """With an arbiter nobody needs to be waited for, but a living server wants to be heard."""
+    due = turn.since + 3 * turn.config.heartbeat_interval
+    if turn.now < due:
+        turn.wake(due)
+        return None
+    return "nm26"
 
 
 def begin_cold(turn: Turn) -> None:

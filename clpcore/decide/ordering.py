@@ -6,14 +6,22 @@ that says something else than expected, only changes what is right to do next.
 
 from __future__ import annotations
 
-from clpcore import messages
-from clpcore.decide import evidence, finals, holding, hooks, maintenance, placement, waiting
+from clpcore.decide import (
+    asking,
+    evidence,
+    failures,
+    finals,
+    holding,
+    hooks,
+    maintenance,
+    session,
+    waiting,
+)
 from clpcore.decide.turn import Turn
-from clpcore.model.actions import Activate, Call, Deactivate, Probe
-from clpcore.model.config import Group, Resource
+from clpcore.model.actions import Activate, Deactivate, Probe
+from clpcore.model.config import Group
 from clpcore.model.hooks import HookPoint
 from clpcore.model.inputs import Outcome
-from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal, LocalGroup, Underway
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 
@@ -83,7 +91,7 @@ def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
 
 def _may_begin(turn: Turn, group: Group, local: LocalGroup, name: str) -> bool:
     """Tell whether *name* is wanted, and all that it needs is there."""
-    if not local.confirmed or name in local.parked:
+    if not local.confirmed or name in local.parked or not session.good(turn):
         return False
     return _settled(turn, group, group.by_name[name].depends_on)
 
@@ -158,22 +166,6 @@ def _is_down(turn: Turn, group: str) -> None:
 # -- calls
 
 
-def call(turn: Turn, group: Group, resource: str, role: Role, monitor: str = "") -> Call:
-    """Give why and where a driver of *group* is called."""
-    local = turn.groups[group.name]
-    return Call(
-        event=local.event,
-        role=role,
-        epoch=local.epoch,
-        server=turn.me,
-        home=turn.config.homes[group.name][0],
-        previous=turn.records[group.name].previous,
-        group=group.name,
-        resource=resource,
-        monitor=monitor,
-    )
-
-
 def _begin(turn: Turn, group: Group, name: str, doing: Doing) -> None:
     if not _run_hook(turn, group, name, doing, hooks.BEFORE.get(doing)):
         _call_driver(turn, group, name, doing)
@@ -183,7 +175,7 @@ def _run_hook(turn: Turn, group: Group, name: str, doing: Doing, at: HookPoint |
     """Let the script of *at* run; False if there is none."""
     if at not in group.by_name[name].hooks:
         return False
-    number = hooks.run(turn, at, call(turn, group, name, Role.ACTIVE))
+    number = hooks.run(turn, at, asking.call(turn, group, name, Role.ACTIVE))
     turn.resources.change((group.name, name), doing=doing, hook=at, action=number)
     return True
 
@@ -191,7 +183,7 @@ def _run_hook(turn: Turn, group: Group, name: str, doing: Doing, at: HookPoint |
 def _call_driver(turn: Turn, group: Group, name: str, doing: Doing) -> None:
     resource, number = group.by_name[name], turn.number()
     role = Role.STANDBY if doing is Doing.PROBE else Role.ACTIVE
-    why = call(turn, group, name, role)
+    why = asking.call(turn, group, name, role)
     patience = resource.probe_timeout + ANSWER_LATE_MS
     if doing is Doing.PROBE:
         turn.do(Probe(id=number, call=why, timeout=resource.probe_timeout))
@@ -285,7 +277,7 @@ def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         )
         turn.failovers.drop(f"{group}/{name}")
         turn.say("rc31", resource=name, group=group, server=turn.me)
-        _say_online(turn, group)
+        failures.say_online(turn, group)
         return
     resource = turn.resources.change(
         (group, name),
@@ -295,64 +287,13 @@ def _activated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
     )
     failed = turn.say("rc32", resource=name, group=group, server=turn.me, reason=resource.failure)
     if turn.groups[group].goal is Goal.UP:
-        _activation_policy(turn, group, name, outcome.verdict, failed)
+        failures.of_activation(turn, group, name, outcome.verdict, failed)
 
 
 def _why(outcome: Outcome) -> str:
     if outcome.verdict is Verdict.STALLED:
         return outcome.detail or "no answer in time"
     return outcome.detail or outcome.verdict.value
-
-
-def _say_online(turn: Turn, group: str) -> None:
-    local = turn.groups[group]
-    if local.goal is Goal.UP and not local.bounce and evidence.active(turn, group):
-        turn.say("rc11", group=group, server=turn.me, epoch=local.epoch)
-        turn.groups.change(group, note=None)
-
-
-def _activation_policy(
-    turn: Turn, group: str, name: str, verdict: Verdict, failed: Because
-) -> None:
-    """Try again, fail over, final action: in this order (clusterpro.md 3.1)."""
-    resource = turn.config.group_by_name[group].by_name[name]
-    local = turn.resources[group, name]
-    again = verdict in (Verdict.FAILED, Verdict.STALLED)
-    if again and local.tries <= resource.activation_retry:
-        turn.say(
-            "rc200", resource=name, server=turn.me, tries=local.tries, max=resource.activation_retry
-        )
-        return
-    used, key = turn.failovers.get(f"{group}/{name}") or 0, f"{group}/{name}"
-    if used < resource.activation_failover:
-        heir, nobody = placement.choose(turn, group, without=(turn.me,))
-        if heir:
-            turn.failovers.put(key, used + 1)
-            turn.say("rc201", group=group, server=heir, resource=name)
-            holding.bring_down(turn, group, Event.FAILOVER, heir=heir, avoid=(turn.me,))
-            turn.groups.change(group, note=failed)
-            return
-        turn.say("rc65", group=group, reason=nobody)
-    _final_of_activation(turn, group, name, resource.activation_final_action)
-
-
-def _final_of_activation(turn: Turn, group: str, name: str, how: FinalAction) -> None:
-    if how is FinalAction.CONTINUE:
-        turn.resources.change((group, name), tries=turn.resources[group, name].tries + 1)
-        turn.say("rc240", resource=name, server=turn.me)
-        _say_online(turn, group)
-        return
-    because = messages.because(
-        "rc241",
-        resource=name,
-        server=turn.me,
-        action=how.value,
-        reason=turn.resources[group, name].failure,
-    )
-    turn.repeat(because)
-    turn.groups.change(group, halted=because)
-    its = turn.config.group_by_name[group]
-    finals.begin(turn, call(turn, its, name, Role.ACTIVE), Doing.ACTIVATE)
 
 
 def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
@@ -376,24 +317,4 @@ def _deactivated(turn: Turn, group: str, name: str, outcome: Outcome) -> None:
         probed_at=turn.now,
     )
     turn.say("rc42", resource=name, group=group, server=turn.me, reason=local.failure)
-    _deactivation_policy(turn, group, turn.config.group_by_name[group].by_name[name])
-
-
-def _deactivation_policy(turn: Turn, group: str, resource: Resource) -> None:
-    """Try again, then trust nothing here any more: a stop that failed never releases (R3)."""
-    local = turn.resources[group, resource.name]
-    if local.stops <= resource.deactivation_retry:
-        turn.say(
-            "rc220",
-            resource=resource.name,
-            server=turn.me,
-            tries=local.stops,
-            max=resource.deactivation_retry,
-        )
-        return
-    turn.resources.change((group, resource.name), stuck=True)
-    because = turn.repeat(finals.stuck(turn, group, resource.name))
-    turn.groups.change(group, note=because)
-    if resource.deactivation_final_action is not FinalAction.CONTINUE:
-        its = turn.config.group_by_name[group]
-        finals.begin(turn, call(turn, its, resource.name, Role.ACTIVE), Doing.DEACTIVATE)
+    failures.of_deactivation(turn, group, turn.config.group_by_name[group].by_name[name])

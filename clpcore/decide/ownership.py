@@ -1,22 +1,22 @@
 """Who may serve a group: the table of contents of the protocol.
 
-``ownership.md`` section 4 (no arbiter). The activating server claims for itself; a nomination
-carries no right.
+``ownership.md`` section 4; with an arbiter section 3 (``tenure``, ``session``). The activating
+server claims for itself; a nomination carries no right.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import agreement, evidence, fencing, holding
+from clpcore.decide import agreement, evidence, fencing, holding, tenure
 from clpcore.decide.turn import Turn
-from clpcore.model.ownership import Evidence, Record, Version, Wanted
+from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import (
     Challenge,
     Nominate,
     StopGroup,
 )
-from clpcore.model.state import Claim, Goal, LocalGroup, PeerState
+from clpcore.model.state import Claim, Goal, PeerState
 from clpcore.model.states import Event, Phase
 
 
@@ -51,6 +51,9 @@ def settle(turn: Turn, group: str) -> None:
     """Become current, complete and repeat a claim, take an inheritance, reshape the cohort."""
     if turn.phase not in (Phase.STARTING, Phase.ONLINE, Phase.LEAVING):
         return
+    if turn.config.arbiter is not None:
+        _settle_by_arbiter(turn, group)
+        return
     if turn.records[group].version.round == 0 and evidence.holds(turn, group):
         _write_anew(turn, group)
     agreement.become_current(turn, group)
@@ -63,6 +66,29 @@ def settle(turn: Turn, group: str) -> None:
         if turn.phase is Phase.ONLINE and turn.ending is None:
             _inherit(turn, turn.records[group])
             _reshape(turn, turn.records[group])
+
+
+def _settle_by_arbiter(turn: Turn, group: str) -> None:
+    """Follow the arbiter's record, and tell the others what it says."""
+    tenure.settle(turn, group)
+    agreement.become_current(turn, group)
+    _tell(turn, group)
+    if group not in turn.tenures:
+        _obey(turn, turn.records[group])
+        if turn.phase is Phase.ONLINE and turn.ending is None:
+            _inherit(turn, turn.records[group])
+
+
+def _tell(turn: Turn, group: str) -> None:
+    """Repeat what others have not confirmed; who is not heard learns it when it is."""
+    waiting = turn.claims.get(group)
+    if waiting is None:
+        return
+    need = tuple(name for name in waiting.need if name in turn.up)
+    if not need:
+        turn.claims.drop(group)
+        return
+    _repeat(turn, turn.records[group], turn.claims.change(group, need=need))
 
 
 # -- claims
@@ -142,23 +168,8 @@ def _repeat(turn: Turn, record: Record, waiting: Claim) -> None:
 
 def _won(turn: Turn, group: str, record: Record) -> None:
     local = turn.groups[group]
-    if not evidence.mine(turn, record) or not evidence.current(turn, group) or local.confirmed:
-        return
-    if local.epoch == 0:
-        event = record.why(Event.START)
-        turn.say(
-            "rc529",
-            group=group,
-            server=turn.me,
-            epoch=record.epoch,
-            evidence=_spell(record.evidence),
-        )
-        local = LocalGroup(goal=Goal.UP, event=event, epoch=record.epoch)
-        if turn.ending is None:
-            turn.say("rc10", group=group, server=turn.me)
-        else:
-            local = attrs.evolve(local, goal=Goal.DOWN)
-    turn.groups.put(group, attrs.evolve(local, confirmed=True))
+    if evidence.mine(turn, record) and evidence.current(turn, group) and not local.confirmed:
+        holding.begin(turn, record)
 
 
 def _give_back(turn: Turn, record: Record) -> None:
@@ -172,12 +183,6 @@ def _obey(turn: Turn, record: Record) -> None:
     """While this server was away, the others were told that the group shall be stopped."""
     if record.wanted is Wanted.STOPPED and turn.groups[record.group].goal is Goal.UP:
         holding.bring_down(turn, record.group, Event.STOP, stay_stopped=True)
-
-
-def _spell(evidence: tuple[Evidence, ...]) -> str:
-    if not evidence:
-        return "every server of the cohort agreed"
-    return ", ".join(f"{each.server} boot {each.boot}: {each.kind.value}" for each in evidence)
 
 
 def _inherit(turn: Turn, record: Record) -> None:

@@ -12,9 +12,10 @@ import attrs
 from clpcore.decide import asking, evidence
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import AskNp
+from clpcore.model.guards import LocalNp
 from clpcore.model.inputs import Outcome
 from clpcore.model.protection import MAJORITY, NpResolution
-from clpcore.model.state import LocalNp, Matter
+from clpcore.model.state import Matter
 from clpcore.model.states import Answer, Phase, Shown
 
 _SOON_MS = 100  # between two questions while it matters

@@ -195,7 +195,8 @@ def _blocked(turn: Turn, group: Group, record: Record) -> Because | None:
         return messages.because("rc568", group=group.name)
     if not owner:
         return None
-    if evidence.proof_about(turn, owner, record.boot) is None:
+    silent = turn.config.arbiter is not None and evidence.silent(turn, owner) is not None
+    if not silent and evidence.proof_about(turn, owner, record.boot) is None:
         return fencing.blocked(turn, group.name, owner)
     came_back = owner == turn.me or turn.peers[owner].member
     if _failover_is_manual(turn, group, record) and not came_back:

@@ -6,6 +6,7 @@ import attrs
 
 from clpcore import messages
 from clpcore.decide import (
+    asking,
     dependence,
     endings,
     evidence,
@@ -129,7 +130,7 @@ def _call(turn: Turn, monitor: Monitor, role: Role) -> Call:
     """Give why and where its driver is called; one of the server itself has no group."""
     if monitor.target:
         group = turn.config.group_by_name[monitor.group]
-        return ordering.call(turn, group, monitor.target, role, monitor.name)
+        return asking.call(turn, group, monitor.target, role, monitor.name)
     return Call(
         event=Event.START,
         role=role,

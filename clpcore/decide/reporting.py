@@ -153,7 +153,8 @@ def _state(turn: Turn, group: str, local: LocalGroup) -> Shown:
     if local.goal is Goal.UP:
         active = evidence.active(turn, group) and not local.bounce
         return Shown.ONLINE if active else Shown.ONLINE_PENDING
-    if turn.records[group].owner == turn.me and group in turn.claims:
+    claims = turn.records[group].owner == turn.me and group in turn.claims
+    if claims or evidence.claims_at_arbiter(turn, group):
         return Shown.ONLINE_PENDING
     if any(resource.presence is not Presence.INACTIVE for resource in resources):
         return Shown.UNKNOWN

@@ -164,7 +164,7 @@ def _group(turn: Turn, group: Group) -> Document:
         "epoch": record.epoch,
         "wanted": wanted.value,
         "because": _sentence(_why(group.name, report, mine, wanted)),
-        "resources": _resources(group, report or mine),
+        "resources": _resources(turn, group, home, report or mine),
         "servers": {
             name: {
                 "state": reports[name].state.value,
@@ -208,9 +208,10 @@ def _why(
     return None
 
 
-def _resources(group: Group, report: GroupReport) -> list[Document]:
-    """Give the resources in the order of their activation."""
-    states = dict(report.resources)
+def _resources(turn: Turn, group: Group, home: str, report: GroupReport) -> list[Document]:
+    """Give the resources in the order of their activation; of a silent server nobody knows them."""
+    silent = home not in {"", turn.me} and not turn.peers[home].there
+    states = {} if silent else dict(report.resources)
     needs = {resource.name: resource.depends_on for resource in group.resources}
     return [
         {

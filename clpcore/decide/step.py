@@ -21,18 +21,21 @@ from clpcore.decide import (
     recovery,
     reporting,
     rivals,
+    session,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
 from clpcore.model.config import ClusterConfig
 from clpcore.model.peer import (
     Accept,
+    AskPromise,
     AskReport,
     Bye,
     Challenge,
     Forward,
     Letter,
     Nominate,
+    Promise,
     Propose,
     Records,
     Refuse,
@@ -80,7 +83,7 @@ def take(turn: Turn, taken: given.Input) -> None:
             endings.leave(turn, stay=False, cluster=False)
 
 
-def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901 - one line each
+def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901, PLR0912 - one line each
     """Write down what another server says, or answer it."""
     match letter:
         case Challenge():
@@ -107,6 +110,10 @@ def take_letter(turn: Turn, sender: str, letter: Letter) -> None:  # noqa: C901 
             reporting.take(turn, sender, letter)
         case AskReport():
             reporting.send_whole(turn, sender)
+        case AskPromise():
+            session.answer_ask(turn, sender, letter)
+        case Promise():
+            session.take_promise(turn, sender, letter)
 
 
 ROUNDS = 12  # far more than any chain of consequences needs
@@ -124,6 +131,7 @@ def settle(turn: Turn) -> None:
         membership.settle(turn)
         partition.settle(turn)
         isolation.settle(turn)
+        session.settle(turn)
         fencing.settle(turn)
         joining.settle(turn)
         agreement.challenge(turn)

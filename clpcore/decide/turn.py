@@ -15,6 +15,7 @@ from clpcore.decide.agenda import Agenda
 from clpcore.decide.table import Table
 from clpcore.model import actions as act
 from clpcore.model.config import ClusterConfig
+from clpcore.model.guards import LocalFence, LocalNp, Readiness, Tenure
 from clpcore.model.ids import Boot, View
 from clpcore.model.kept import BootKept, Current, Intent, Kept, Maintenance, Rungs, Trouble
 from clpcore.model.ownership import Evidence, Record, Version, Wanted
@@ -25,16 +26,12 @@ from clpcore.model.state import (
     Claim,
     ClusterState,
     Decision,
-    LocalFence,
     LocalGroup,
     LocalMonitor,
-    LocalNp,
     LocalResource,
     Nomination,
     Operation,
     Peer,
-    Readiness,
-    Tenure,
     Underway,
 )
 from clpcore.model.states import Phase

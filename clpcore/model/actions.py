@@ -85,6 +85,15 @@ class Observe:
 
 
 @attrs.frozen(kw_only=True)
+class Rest:
+    """Let the monitor ``call.monitor`` end what it keeps running: it stops looking here."""
+
+    id: int
+    call: Call
+    timeout: int
+
+
+@attrs.frozen(kw_only=True)
 class Hook:
     """Run the operator's script of *at*, of the call's monitor or else of its resource."""
 
@@ -180,5 +189,7 @@ class RaiseBoot:
     counter: int
 
 
-Driven = Probe | Activate | Deactivate | Observe | Hook | AskNp | CanFence | Fence | Arbitrate
+Driven = (
+    Probe | Activate | Deactivate | Observe | Rest | Hook | AskNp | CanFence | Fence | Arbitrate
+)
 Action = Driven | Kill | Send | Answer | StopSelf | Left | RaiseBoot

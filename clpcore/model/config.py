@@ -114,7 +114,7 @@ class Group:
         example='["node1", "node2"]',
     )
     startup: Automatic = setting("Start with the cluster.", default=Automatic.AUTO)
-    failover: Automatic = setting("Fail over when its server is down.", default=Automatic.AUTO)
+    failover: Automatic = setting("Fail over when its server is silent.", default=Automatic.AUTO)
     failback: Automatic = setting(
         "Move back when a better server is online again.", default=Automatic.MANUAL
     )
@@ -175,7 +175,8 @@ class Group:
 class Monitor:
     """A configured watcher: ``[monitor.NAME]``, or made with its resource.
 
-    Without a target it watches the server that it looks on.
+    Without a target it watches the server that it looks on. *keeps*: its type keeps something
+    running between its looks, and must be told when they end.
     """
 
     name: str
@@ -209,6 +210,7 @@ class Monitor:
         unit="ms",
         low=0,
     )
+    keeps: bool = False
     hooks: tuple[HookPoint, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
@@ -328,6 +330,12 @@ class ClusterConfig:
         if self.arbiter.lease == 0:
             return Policy.FENCE
         return Policy.BOTH if self.fencings else Policy.LEASE
+
+    @functools.cached_property
+    def exclusive(self) -> bool:
+        """Tell whether no group can run twice, as far as this configuration is true."""
+        failover = self.fencings and self.on_fence_failure is OnFenceFailure.FAILOVER
+        return not (self.unproven_takeover or self.np_only or failover)
 
     @functools.cached_property
     def np_by_name(self) -> Mapping[str, NpResolution]:

@@ -18,8 +18,13 @@ class HookPoint(enum.Enum):
 
     @property
     def of_resource(self) -> bool:
-        """Tell whether it is a resource's, and not a monitor's."""
-        return self.value.endswith("activation") and self is not HookPoint.BEFORE_REACTIVATION
+        """Tell whether a resource may have a script of it."""
+        return self not in {HookPoint.BEFORE_REACTIVATION, HookPoint.BEFORE_FAILOVER}
+
+    @property
+    def of_monitor(self) -> bool:
+        """Tell whether a monitor may have a script of it; either may before its final action."""
+        return not self.of_resource or self is HookPoint.BEFORE_FINAL_ACTION
 
     @property
     def stops(self) -> bool:

@@ -102,6 +102,10 @@ class Fencing:
         """Tell whether it can stop *server*."""
         return not self.servers or server in self.servers
 
+    def settings_for(self, victim: str) -> dict[str, Any]:
+        """Give the driver's settings about *victim*: the common ones under the victim's own."""
+        return {**self.settings, **self.per_server.get(victim, {})}
+
 
 @attrs.frozen(kw_only=True)
 class Arbiter:
@@ -152,8 +156,11 @@ class Arbiter:
         return self.lease * (1_000 - 2 * _DRIFT_PER_MILLE) // 1_000
 
     def margin(self, stop_budget: int) -> int:
-        """Give how long before the end of its lease a server begins to stop (T2)."""
-        return self.freeze + max(stop_budget, self.watchdog) + self.reset
+        """Give how long before the end of its lease a server begins to stop (T2).
+
+        A quarter of the budget is for what has to be killed.
+        """
+        return self.freeze + max(stop_budget + stop_budget // 4, self.watchdog) + self.reset
 
     def settings_for(self, server: str) -> dict[str, Any]:
         """Give the driver's settings on *server*: the common ones under the server's own."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from clpcore.model.questions import AnswerPart, AskStatus, TakeNotice
 from clpcore.model.reasons import Because
 
 MOST_BYTES: Final = 4 * 1024 * 1024  # of a bundle
@@ -175,6 +176,7 @@ class Part:
     data: str = ""
 
 
+# With what they ask each other for operators: all that goes over a session and is no letter.
 Dispatch = (
     Prepare
     | Prepared
@@ -187,4 +189,7 @@ Dispatch = (
     | AskNote
     | AskPart
     | Part
+    | AskStatus
+    | TakeNotice
+    | AnswerPart
 )

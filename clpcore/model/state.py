@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from clpcore.model import arbitration
 from clpcore.model.actions import Action
+from clpcore.model.guards import LocalFence, LocalNp, Readiness, Session, Tenure
 from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Kept
@@ -17,15 +17,6 @@ from clpcore.model.peer import Beat, GroupReport, MonitorReport, Reply
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Shown
-
-
-class Wants(enum.Enum):
-    """What this server wants of the arbiter about a group."""
-
-    CLAIM = "claim"  # become its holder
-    CLEAR = "clear"  # won; take the suspects off, by proof
-    RELEASE = "release"
-    DISCLAIM = "disclaim"
 
 
 class Doing(enum.Enum):
@@ -63,8 +54,9 @@ class LocalResource:
 
 
 class Matter(enum.Enum):
-    """What a call is about that is neither a resource's nor a monitor's."""
+    """What a call is about that is neither a resource's nor a monitor's look."""
 
+    REST = "rest"  # the monitor that ends what it kept running
     NP = "np"  # the name is that of the NP resolution
     CHECK = "check"  # of a forced stop: "entry/victim"
     FENCE = "fence"  # the victim
@@ -144,6 +136,8 @@ class LocalMonitor:
     """A monitor on this server; *state* is what operators see.
 
     *hook*: what is in flight is this script and no look; a rung of the ladder waits for it.
+    *keeps*: looks may have left something running, as nobody knows after the agent's start;
+    *resting*: the call that ends it, and no look meanwhile.
     """
 
     state: Shown = Shown.OFFLINE
@@ -155,116 +149,8 @@ class LocalMonitor:
     again: bool = False  # look again at once when the look in flight is over
     dummy: bool = False
     normal_since: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class LocalNp:
-    """One way of NP resolution, as it answers here. Times are when the question was asked.
-
-    Attributes:
-        state: what operators see.
-        detail: why.
-        action: the question in flight, 0: none.
-        asked_at: when it was asked last.
-        next_at: when it is asked next.
-        answered: the newest question that was answered.
-        silent_since: the first of those since then that nobody answered; None: there is none.
-        silences: how many of them there are.
-
-    """
-
-    state: Shown = Shown.UNKNOWN
-    detail: str = ""
-    action: int = 0
-    asked_at: int = 0
-    next_at: int | None = None
-    answered: int | None = None
-    silent_since: int | None = None
-    silences: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class LocalFence:
-    """A forced stop of one server, from here.
-
-    Attributes:
-        boot: the life that shall end.
-        since: when it became due.
-        action: the request in flight, 0: none.
-        level: which of the ways is in use, 0 is the first.
-        tries: those that failed at this level.
-        next_at: when the next try is due.
-        failed: why all of them failed; then only a look that finds it possible begins anew.
-
-    """
-
-    boot: int
-    since: int
-    action: int = 0
-    level: int = 0
-    tries: int = 0
-    next_at: int = 0
-    failed: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class Readiness:
-    """Whether a forced stop of one server would work, as last looked at from here."""
-
-    state: Shown = Shown.UNKNOWN
-    detail: str = ""
-    action: int = 0
-    next_at: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class Tenure:
-    """What this server is doing at the arbiter about one group.
-
-    Attributes:
-        wants: what it is for.
-        event: why, of a claim.
-        previous: where the group was before a claim.
-        action: the question in flight, 0: none.
-        next_at: when to ask again.
-        record: the group's record as the arbiter last told it.
-
-    """
-
-    wants: Wants
-    event: Event = Event.START
-    previous: str = ""
-    action: int = 0
-    next_at: int = 0
-    record: arbitration.Record | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Session:
-    """This boot's session at the arbiter; its end, the lease, is kept in /run.
-
-    Attributes:
-        sent_at: when the renewal in flight, or the last one, was sent.
-        action: that in flight, 0: none.
-        next_at: when the next one is due.
-        renewed_at: when the last one was sent that was granted, since the agent's start.
-        lost: the arbiter said that another one has what this server holds.
-        detail: what it said when it could not be asked.
-        asking: the number of the promises that are asked for, 0: none are.
-        asked_at: since when.
-        promised: who has promised.
-
-    """
-
-    sent_at: int = 0
-    action: int = 0
-    next_at: int = 0
-    renewed_at: int | None = None
-    lost: bool = False
-    detail: str = ""
-    asking: int = 0
-    asked_at: int = 0
-    promised: tuple[str, ...] = ()
+    keeps: bool = True
+    resting: int = 0
 
 
 class PeerState(enum.Enum):

@@ -129,6 +129,11 @@ class Cluster:
 
     def pause(self, name: str, ms: int) -> None:
         """Freeze the machine for *ms*: its clock goes on, nothing on it runs."""
+        self.machines[name].frozen_until = self.now + ms
+        self.hang(name, ms)
+
+    def hang(self, name: str, ms: int) -> None:
+        """Stop the agent for *ms*; the rest of the machine goes on, the watchdog, too."""
         agent = self.machines[name].agent
         if agent is not None:
             agent.paused_until = self.now + ms
@@ -137,6 +142,7 @@ class Cluster:
     def wake_up(self, name: str) -> None:
         """End a pause."""
         agent = self.machines[name].agent
+        self.machines[name].frozen_until = self.now
         if agent is not None and agent.paused_until > self.now:
             agent.paused_until = self.now
             self._resume(self.machines[name], agent)
@@ -185,6 +191,7 @@ class Cluster:
         for sentence in decision.because:
             self._watch(self.now, machine.name, sentence)
         invariants.check(self, invariants.Moment(machine, before, taken, decision, kept, run))
+        self._feed_watchdog(machine, agent)
         self._wake(machine, agent, decision)
         if decision.because:
             self._beat_soon(machine, agent)
@@ -205,6 +212,38 @@ class Cluster:
                 self._feed(machine, given.Tick)
 
         self.after(due + machine.zero - self.now, tick)
+
+    def _feed_watchdog(self, machine: Machine, agent: Agent) -> None:
+        """Feed as the runtime does: only while the core allows it (T2)."""
+        arbiter = self.config.arbiter
+        if arbiter is None or arbiter.lease == 0:
+            return
+        until = decide.feed_until(self.config, agent.state)
+        if until is None:
+            machine.bites_at = None
+            return
+        fed = min(self.now - machine.zero, until) + machine.zero
+        bites_at = fed + arbiter.watchdog
+        if machine.bites_at is not None:
+            bites_at = max(bites_at, machine.bites_at)
+        if bites_at != machine.bites_at:
+            machine.bites_at = bites_at
+            self.after(
+                max(0, bites_at - self.now), functools.partial(self._bite, machine, bites_at)
+            )
+
+    def _bite(self, machine: Machine, at: int) -> None:
+        """Reset the machine if its watchdog was not fed in time; a frozen one does not count."""
+        if not machine.on or machine.bites_at != at:
+            return
+        if machine.frozen_until > self.now:
+            machine.bites_at = machine.frozen_until + 1
+            wait = machine.bites_at - self.now
+            self.after(wait, functools.partial(self._bite, machine, machine.bites_at))
+            return
+        self._say(machine.name, "is reset by its watchdog")
+        self.kill(machine.name)
+        self.after(REBOOT_MS, functools.partial(self.boot, machine.name))
 
     def _burns(self, machine: Machine) -> bool:
         """Tell whether the machine dies before its next action."""

@@ -13,6 +13,7 @@ import attrs
 
 from clpcore.model import inputs as given
 from clpcore.model.actions import Activate, Answer, Driven
+from clpcore.model.arbitration import Holder
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.peer import Propose, Records
@@ -151,7 +152,13 @@ def activates_what_it_owns(cluster: Cluster, moment: Moment) -> None:
 
 
 def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
-    """Whoever begins to hold a group has the word of, or proof about, each other in the cohort."""
+    """Whoever begins to hold a group has the word of, or proof about, each other in the cohort.
+
+    With an arbiter: its record names this boot and epoch, and no suspect any more.
+    """
+    if cluster.config.arbiter is not None:
+        _is_cleared(cluster, moment)
+        return
     name, history = moment.machine.name, cluster.history
     for group, record in _changed(moment):
         history.journaled[name, group] = max(history.journaled.get((name, group), 0), record.epoch)
@@ -165,6 +172,21 @@ def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
         for other in history.claimed.pop((name, group), ()):
             if other != name and not _covered(cluster, record, other):
                 _fail(cluster, moment, f"{group}: no word of {other}, no proof about it: {record}")
+
+
+def _is_cleared(cluster: Cluster, moment: Moment) -> None:
+    incarnation = moment.before.incarnation
+    for group, local in moment.decision.state.groups.items():
+        if not local.confirmed or moment.before.groups[group].confirmed:
+            continue
+        found = cluster.surroundings.arbiter.records.get(group)
+        mine = Holder(moment.machine.name, incarnation.boot, local.epoch)
+        if found is None or found.holder != mine or found.suspects:
+            _fail(cluster, moment, f"{group} is served as {mine}, and the arbiter says {found}")
+        for each in moment.decision.state.kept.records[group].evidence:
+            machine = cluster.machines[each.server]
+            if not _true(cluster, machine, each.boot, each.kind):
+                _fail(cluster, moment, f"{group}: {each} is not true: {machine.stored}")
 
 
 def _before(moment: Moment, record: Record) -> Record:
@@ -190,8 +212,10 @@ def _covered(cluster: Cluster, record: Record, other: str) -> bool:
 
 
 def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> bool:
-    if kind is EvidenceKind.NONE:
-        return cluster.config.unproven_takeover
+    if kind in (EvidenceKind.NONE, EvidenceKind.NP):
+        return not cluster.config.exclusive
+    if kind is EvidenceKind.LEASE:
+        return True  # that nobody serves beside it, other rules look after
     life = machine.stored
     if not machine.on or life is None or machine.run.left:
         return True
@@ -202,7 +226,7 @@ def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
     """Whoever makes a cohort smaller has proof about those whom it leaves out."""
     for group, record in _changed(moment):
         mine = record.version.proposer == moment.machine.name and record not in _came(moment)
-        if not mine or cluster.config.unproven_takeover:
+        if not mine or not cluster.config.exclusive or cluster.config.arbiter is not None:
             continue
         for other in set(_before(moment, record).cohort) - set(record.cohort):
             peer = moment.decision.state.peers.get(other)  # none: it was taken out by then

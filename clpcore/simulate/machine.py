@@ -74,12 +74,15 @@ class Machine:
     by_hand: set[Key] = attrs.field(factory=set)
     unkillable: set[Key] = attrs.field(factory=set)  # what no signal takes down
     agent: Agent | None = None
+    bites_at: int | None = None  # virtual time at which the watchdog resets it
+    frozen_until: int = 0  # virtual time
     fuse: int | None = None  # how many more actions before the machine dies
 
     def switch_on(self, now: int) -> None:
         """Begin a new boot, with nothing running and /run empty."""
         self.on, self.boots, self.zero = True, self.boots + 1, now
         self.run, self.remembered, self.fuse = BootKept(), None, None
+        self.bites_at, self.frozen_until = None, 0
         self.truth = dict.fromkeys(self.truth, Presence.INACTIVE)
         self.by_hand.clear()
 

@@ -48,7 +48,7 @@ class Scenario:
     def cluster(self) -> Cluster:
         """Give the cluster; the configuration is fixed from now on."""
         cluster = Cluster(self.config, seed=self.seed, watch=self._hear)
-        cluster.history.exclusive = not self.config.unproven_takeover
+        cluster.history.exclusive = self.config.exclusive
         return cluster
 
     def do(self, line: str) -> None:
@@ -184,6 +184,10 @@ class Scenario:
     def do_pause(self, server: str, number: str, unit: str) -> None:
         """``pause node1 20 s``: the agent does not run, its clock does."""
         self.cluster.pause(server, int(number) * _UNITS[unit])
+
+    def do_hang(self, server: str, number: str, unit: str) -> None:
+        """``hang node1 20 s``: the agent does not run; the rest of the machine does."""
+        self.cluster.hang(server, int(number) * _UNITS[unit])
 
     # -- the network
 

@@ -98,3 +98,10 @@ def test_no_monitor_looks_while_the_cluster_service_is_stopped() -> None:
             before, "Offline"
         )
         assert {on["state"] for each in monitors for on in each["servers"].values()} == {"Offline"}
+
+
+def test_nobody_knows_the_resources_of_a_silent_server() -> None:
+    play = _play("begin node1 node2", "run 2 min", "cut node1 node2", "run 3 min")
+    (group,) = _seen(play, "node2")["groups"]
+    assert (group["server"], group["state"]) == ("node1", "Unknown")
+    assert {each["state"] for each in group["resources"]} == {"Unknown"}

@@ -1,0 +1,310 @@
+"""A group's record at the arbiter: claim, clear the suspects, serve, release (ownership.md 3.1).
+
+The server that is to serve claims for itself. Won is not yet allowed: every former holder must be
+proven stopped, and the record read clear of them, while the session lasts.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from clpcore import messages
+from clpcore.decide import asking, evidence, fencing, holding, session
+from clpcore.decide.turn import Turn
+from clpcore.model import arbitration
+from clpcore.model.actions import Arbitrate
+from clpcore.model.arbitration import Holder
+from clpcore.model.guards import Tenure, Wants
+from clpcore.model.inputs import Outcome
+from clpcore.model.ownership import Evidence, EvidenceKind, Version, Wanted
+from clpcore.model.protection import OnFenceFailure, Policy
+from clpcore.model.state import Matter
+from clpcore.model.states import Phase
+
+
+def settle(turn: Turn, group: str) -> None:
+    """Bring on what this server wants of the arbiter about *group*."""
+    if turn.phase not in (Phase.STARTING, Phase.ONLINE, Phase.LEAVING):
+        return
+    _let_lapse(turn, group)
+    _notice_what_is_open(turn, group)
+    tenure = turn.tenures.get(group)
+    if tenure is None or tenure.action:
+        return
+    if tenure.wants is Wants.CLEAR and not turn.session.lost:
+        tenure = _strike_off(turn, group, tenure)
+        if tenure is None:
+            return
+    if turn.now < tenure.next_at:
+        turn.wake(tenure.next_at, group)
+        return
+    question = _question(turn, group, tenure)
+    if question is not None:
+        _ask(turn, group, tenure, question)
+
+
+def _let_lapse(turn: Turn, group: str) -> None:
+    """Stop when the time has come, and take back what was not won yet: first of all."""
+    if not session.lapses(turn):
+        return
+    if evidence.holds(turn, group) and turn.groups[group].stop_by is None:
+        turn.say("rc608", group=group, server=turn.me)
+        holding.lose(turn, group)
+    tenure = turn.tenures.get(group)
+    if tenure is not None and tenure.wants in (Wants.CLAIM, Wants.CLEAR):
+        turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
+
+
+def _notice_what_is_open(turn: Turn, group: str) -> None:
+    """Begin what nobody has begun: give back, or ask whether this boot still has the record."""
+    if group in turn.tenures:
+        return
+    record, holds = turn.records[group], evidence.holds(turn, group)
+    if holds and turn.session.lost:
+        turn.tenures.put(group, Tenure(wants=Wants.CHECK))
+    elif not holds and evidence.mine(turn, record) and evidence.idle(turn, group):
+        turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
+
+
+# -- asking
+
+
+def _question(turn: Turn, group: str, tenure: Tenure) -> arbitration.Question | None:
+    """Give what to ask now; None: it has to wait."""
+    record, boot = turn.records[group], turn.incarnation.boot
+    match tenure.wants:
+        case Wants.CLAIM:
+            if obstacle := session.obstacle(turn) or evidence.obstacle_here(turn, group):
+                holding.note(turn, group, obstacle)
+                return None
+            known = tenure.record
+            if known is None and record.arbitrated:
+                return arbitration.Read()
+            if known is not None and any(_is_mine(turn, each) for each in known.suspects):
+                return arbitration.Disclaim(Holder(turn.me, boot, known.epoch))
+            epoch = max(record.epoch, known.epoch if known else 0) + 1
+            return arbitration.Claim(Holder(turn.me, boot, epoch))
+        case Wants.CLEAR | Wants.CHECK:
+            return arbitration.Read()
+        case Wants.RELEASE | Wants.DISCLAIM:
+            if not evidence.idle(turn, group) or evidence.holds(turn, group):
+                return None
+            me = Holder(turn.me, boot, record.epoch)
+            releases = tenure.wants is Wants.RELEASE
+            return arbitration.Release(me) if releases else arbitration.Disclaim(me)
+
+
+def _is_mine(turn: Turn, holder: Holder) -> bool:
+    return (holder.server, holder.boot) == (turn.me, turn.incarnation.boot)
+
+
+def _ask(turn: Turn, group: str, tenure: Tenure, question: arbitration.Question) -> None:
+    arbiter = turn.config.arbiter
+    if arbiter is None:
+        return
+    why = asking.about(turn, entry=arbiter.name, group=group, epoch=turn.records[group].epoch)
+    action = Arbitrate(id=turn.number(), call=why, timeout=arbiter.timeout, ask=question)
+    asking.begin(turn, action, Matter.TENURE, group)
+    turn.tenures.put(group, attrs.evolve(tenure, action=action.id))
+
+
+# -- answers
+
+
+def take_record(turn: Turn, group: str, action: int, outcome: Outcome) -> None:
+    """Note how the record stands after what was asked."""
+    tenure, arbiter = turn.tenures.get(group), turn.config.arbiter
+    if tenure is None or arbiter is None or tenure.action != action:
+        return
+    found = outcome.record
+    if found is None:
+        again = turn.now + min(arbiter.renewal, 1_000)
+        turn.tenures.put(group, attrs.evolve(tenure, action=0, next_at=again))
+        if tenure.wants is Wants.CLAIM:
+            holding.note(
+                turn, group, messages.because("rc601", server=turn.me, arbiter=arbiter.name)
+            )
+        return
+    tenure = attrs.evolve(tenure, action=0, record=found)
+    turn.tenures.put(group, tenure)
+    match tenure.wants:
+        case Wants.CLAIM:
+            _claimed(turn, group, tenure, found)
+        case Wants.CLEAR:
+            if _stands(turn, group, found):
+                _renew_again(turn)
+            else:
+                _outrun(turn, group, found)
+        case Wants.CHECK:
+            if _stands(turn, group, found):
+                turn.tenures.drop(group)
+                _renew_again(turn)
+            else:
+                _superseded(turn, group, found)
+        case Wants.RELEASE | Wants.DISCLAIM:
+            _given_back(turn, group, found)
+
+
+def _renew_again(turn: Turn) -> None:
+    """What was asked about stands: it was a release that the refused renewal crossed."""
+    if turn.session.lost:
+        turn.session = attrs.evolve(turn.session, lost=False, next_at=turn.now + turn.beat_ms)
+
+
+def _stands(turn: Turn, group: str, found: arbitration.Record) -> bool:
+    """Tell whether the arbiter's record is the one that this boot won."""
+    record = turn.records[group]
+    mine = Holder(turn.me, turn.incarnation.boot, record.epoch)
+    return evidence.mine(turn, record) and found.holder == mine
+
+
+def _claimed(turn: Turn, group: str, tenure: Tenure, found: arbitration.Record) -> None:
+    record, holder = turn.records[group], found.holder
+    if holder is not None and _is_mine(turn, holder) and holder.epoch > record.epoch:
+        _won(turn, group, tenure, found)
+        return
+    if found.epoch < record.epoch and record.arbitrated:
+        because = messages.because("rc605", group=group, known=record.epoch, found=found.epoch)
+        holding.note(turn, group, because)
+        turn.tenures.put(group, attrs.evolve(tenure, record=None, next_at=turn.now + 1_000))
+        return
+    if holder is None or tenure.next_at:
+        turn.tenures.put(group, attrs.evolve(tenure, next_at=turn.now))
+    if holder is not None and not _is_mine(turn, holder):
+        wait = 0 if found.lapses_in is None else found.lapses_in
+        at = turn.now + max(turn.beat_ms, min(wait, 1_000))
+        lease = messages.because("rc604", group=group, server=holder.server, epoch=holder.epoch)
+        holding.note(turn, group, lease)
+        turn.tenures.put(group, attrs.evolve(tenure, next_at=at))
+        turn.wake(at, group)
+
+
+def _won(turn: Turn, group: str, tenure: Tenure, found: arbitration.Record) -> None:
+    """Journal it; the suspects are still to be cleared."""
+    record = turn.records[group]
+    new = attrs.evolve(
+        record,
+        version=turn.next_version(record),
+        epoch=found.epoch,
+        owner=turn.me,
+        boot=turn.incarnation.boot,
+        cohort=tuple(sorted(turn.config.server_names)),
+        evidence=(),
+        wanted=Wanted.AUTO,
+        heir="",
+        event=tenure.event.value,
+        avoid=(),
+        previous=tenure.previous,
+        arbitrated=True,
+    )
+    turn.tenures.put(group, attrs.evolve(tenure, wants=Wants.CLEAR, next_at=0))
+    holding.put_forward(turn, new, holding.others(turn, new))
+
+
+def _outrun(turn: Turn, group: str, found: arbitration.Record) -> None:
+    """Another one holds what this server had won and never served."""
+    _learn(turn, group, found)
+    turn.tenures.put(group, Tenure(wants=Wants.DISCLAIM))
+
+
+def _superseded(turn: Turn, group: str, found: arbitration.Record) -> None:
+    """Another one holds what this server serves: stop at once, then say so at the arbiter."""
+    holder = found.holder
+    to, epoch = (holder.server, holder.epoch) if holder else ("", found.epoch)
+    turn.say("rc606", group=group, server=to, epoch=epoch, me=turn.me)
+    holding.lose(turn, group)
+    turn.groups.change(group, lost=True)
+    turn.tenures.put(group, Tenure(wants=Wants.DISCLAIM))
+
+
+def _given_back(turn: Turn, group: str, found: arbitration.Record) -> None:
+    turn.tenures.drop(group)
+    if evidence.mine(turn, turn.records[group]) and not turn.groups[group].lost:
+        holding.write_release(turn, group)
+    else:
+        _learn(turn, group, found)
+    turn.groups.change(group, lost=False)
+
+
+def _learn(turn: Turn, group: str, found: arbitration.Record) -> None:
+    """Journal what the arbiter says of another one's ownership."""
+    record, holder = turn.records[group], found.holder
+    if found.epoch <= record.epoch or holder is None:
+        return
+    new = attrs.evolve(
+        record,
+        version=Version(record.version.round, holder.server),
+        epoch=found.epoch,
+        owner=holder.server,
+        boot=holder.boot,
+        evidence=(),
+        heir="",
+        event="",
+        avoid=(),
+        arbitrated=True,
+    )
+    turn.records.put(group, new)
+
+
+# -- suspects
+
+
+def _strike_off(turn: Turn, group: str, tenure: Tenure) -> Tenure | None:
+    """Take those suspects off that are proven stopped; serve when none is left.
+
+    Returns:
+        The tenure if the record has to be read (again); None: there is nothing to ask now.
+
+    """
+    found = tenure.record
+    if found is None or not _stands(turn, group, found):
+        return tenure
+    if not found.suspects:
+        _serve(turn, group)
+        return None
+    proofs = {each: _proof(turn, each) for each in found.suspects}
+    proven = {each: kind for each, kind in proofs.items() if kind is not None}
+    if not proven:
+        first = found.suspects[0]
+        holding.note(turn, group, fencing.blocked(turn, group, first.server))
+        return None
+    words = tuple(
+        f"{each.server} boot {each.boot.counter} epoch {each.epoch}: {kind.value}"
+        for each, kind in proven.items()
+    )
+    wanted = attrs.evolve(
+        found,
+        suspects=tuple(each for each in found.suspects if each not in proven),
+        evidence=(*found.evidence, *words),
+    )
+    rests = tuple(Evidence(each.server, each.boot.counter, kind) for each, kind in proven.items())
+    record = turn.records[group]
+    turn.records.put(group, attrs.evolve(record, evidence=(*record.evidence, *rests)))
+    _ask(turn, group, tenure, arbitration.Amend(wanted))
+    return None
+
+
+def _proof(turn: Turn, suspect: Holder) -> EvidenceKind | None:
+    kind = evidence.proof_about(turn, suspect.server, suspect.boot)
+    if kind is not None and kind.proven:
+        return kind
+    if turn.config.policy is Policy.LEASE:
+        return EvidenceKind.LEASE  # no claim is granted before it has lapsed
+    failed = turn.fences.get(suspect.server)
+    if failed is None or not failed.failed:
+        return None
+    return {
+        OnFenceFailure.BLOCK: None,
+        OnFenceFailure.LEASE: EvidenceKind.LEASE if turn.config.policy is Policy.BOTH else None,
+        OnFenceFailure.FAILOVER: EvidenceKind.NONE,
+    }[turn.config.on_fence_failure]
+
+
+def _serve(turn: Turn, group: str) -> None:
+    """All is proven: this server holds the group from now on, if its session is still good."""
+    if obstacle := session.obstacle(turn):
+        holding.note(turn, group, obstacle)
+        return
+    record = turn.records[group]
+    turn.tenures.drop(group)
+    holding.begin(turn, record)
