@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +58,38 @@ def _nothing_left_behind() -> Iterator[None]:
     for pid in processes:
         _end(pid)
     assert not processes, f"child processes were not ended and waited for: {processes}"
+
+
+@pytest.fixture
+def two_servers() -> str:
+    """The beginning of a configuration, to which a page's own tables are added."""
+    return """
+[cluster]
+name = "Docs"
+platform = "lab"
+[server.node1]
+priority = 1
+interconnect = ["10.5.0.110"]
+[server.node2]
+priority = 2
+interconnect = ["10.5.0.111"]
+"""
+
+
+@pytest.fixture
+def end_sessions() -> Callable[[Iterable[int]], None]:
+    """Kill the sessions of what a test's drivers have kept or started, by their leaders' pids."""
+    from clpcore.runtime.driving import processes  # noqa: PLC0415 - only a few tests want it
+
+    def end(leaders: Iterable[int]) -> None:
+        wanted = set(leaders)
+        for pid in processes.pids():
+            found = processes.stat(pid)
+            if found and not wanted.isdisjoint({found.session, found.pid}):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    return end
 
 
 def _environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ from clpcore.api.arbiter import Arbiter as Arbiter
 from clpcore.api.drivers import Capability as Capability
 from clpcore.api.drivers import Driver as Driver
 from clpcore.api.drivers import DriverSpec as DriverSpec
+from clpcore.api.drivers import KeepingMonitor as KeepingMonitor
 from clpcore.api.drivers import Kind as Kind
 from clpcore.api.drivers import MonitorDriver as MonitorDriver
 from clpcore.api.drivers import Problem as Problem

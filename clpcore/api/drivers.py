@@ -47,6 +47,7 @@ class Capability(enum.Enum):
         NOT_ON_AZURE: it makes no sense there; the check refuses it.
         WATCHES_STANDBY: a monitor that looks where its target must not be, too.
         ADDRESS: clients find the service by it: activated last, deactivated first.
+        KEEPS: a monitor that keeps something running between its looks: a ``KeepingMonitor``.
         BUILT_IN: the core does the work; the plugin brings configuration and docs.
 
     """
@@ -54,6 +55,7 @@ class Capability(enum.Enum):
     NOT_ON_AZURE = "not_on_azure"
     WATCHES_STANDBY = "watches_standby"
     ADDRESS = "address"
+    KEEPS = "keeps"
     BUILT_IN = "built_in"
 
 
@@ -114,6 +116,25 @@ class MonitorDriver(Protocol):
 
         Raises:
             DriverError: the look itself failed. It is shown as a warning, and nothing is recovered.
+
+        """
+        ...
+
+
+class KeepingMonitor(MonitorDriver, Protocol):
+    """A monitor of capability KEEPS: what its looks start by ``Ports.keep`` outlives them."""
+
+    async def rest(self, call: Call, ports: Ports) -> None:
+        """End what the looks have left running, and forget what they have noted.
+
+        Called when the monitor stops looking here: it is suspended, its target is deactivated (for
+        a reactivation, too) or the service stops; and once after the agent's start, as nobody
+        knows what an earlier one has left. The look in flight is over by then, and the next one
+        begins after it. It may be called again, and where nothing was left.
+
+        Raises:
+            DriverError: something may still run. It is told, and not tried again: let what you keep
+                end by itself when nobody has looked for long.
 
         """
         ...

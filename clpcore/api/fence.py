@@ -11,7 +11,12 @@ from clpcore.model.states import Power
 
 
 class FenceDriver(Protocol):
-    """Cuts the power of ``call.victim``. The request causes, the read-back proves."""
+    """Cuts the power of ``call.victim``. The request causes, the read-back proves.
+
+    It is made with the victim's settings, on whichever server it is called: ``server.node1.KEY``
+    of ``[fencing.NAME]`` says something about stopping node1, and not about node1 stopping others.
+    A worker that dies takes no fence with it: the call may be made again within its deadline.
+    """
 
     async def can_fence(self, call: Call, ports: Ports) -> Observation:
         """Look, changing nothing, whether a fence of the victim would work; say in words why not.

@@ -85,7 +85,7 @@ class Reach(enum.Enum):
     Attributes:
         ANSWERED: somebody took the connection.
         REFUSED: the machine is there, and nobody listens.
-        SILENT: no answer in time, no route, or a name that is not found: unknown, not a no.
+        SILENT: no answer in time, or the kernel knows no way there: unknown, not a no.
 
     """
 
@@ -207,7 +207,8 @@ class Ports(Protocol):
             timeout: milliseconds; past it the answer is SILENT.
 
         Raises:
-            Failed: the call is over.
+            Failed: it could not be tried: the name is not found, or no name server answers; there
+                is no socket to be had; the call is over.
 
         """
         ...

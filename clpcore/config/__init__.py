@@ -11,3 +11,4 @@ from clpcore.config.report import as_json as as_json
 from clpcore.config.report import render as render
 from clpcore.config.settings import BadSettings as BadSettings
 from clpcore.config.settings import structure as structure
+from clpcore.config.types import deadly as deadly

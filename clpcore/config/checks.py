@@ -66,7 +66,7 @@ def _check_azure(reading: Reading, config: ClusterConfig) -> None:
     if timeout <= _FREEZE:
         what = (
             f"Azure may pause a machine for up to {duration(_FREEZE)} during maintenance; with a "
-            f"heartbeat_timeout of {duration(timeout)} a paused server counts as down."
+            f"heartbeat_timeout of {duration(timeout)} a paused server counts as silent."
         )
         remedy = f"Give it well over {duration(_FREEZE)}; the default is 90 s."
         reading.warn(timing, what, remedy)

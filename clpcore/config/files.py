@@ -104,7 +104,9 @@ def read(folder: Path) -> tuple[Document | None, list[Problem]]:
     except OSError as error:
         return None, [_error(f"{folder} cannot be read: {error.strerror}.", _WHERE)]
     if not files:
-        return None, [_error(f"{folder} has no file that ends in .toml.", _WHERE)]
+        inside = folder / "conf.d"
+        remedy = f"clp config check {inside}" if inside.is_dir() else _WHERE
+        return None, [_error(f"{folder} has no file that ends in .toml.", remedy)]
     parsed = [_parse(file) for file in files]
     if unread := [each for each in parsed if isinstance(each, Problem)]:
         return None, unread

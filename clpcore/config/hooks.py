@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import attrs
 
 from clpcore.model.config import ClusterConfig, Group
 from clpcore.model.hooks import HookPoint
+
+_OF_RESOURCES: Final = tuple(point for point in HookPoint if point.of_resource)
+_OF_MONITORS: Final = tuple(point for point in HookPoint if point.of_monitor)
 
 
 def found(config: ClusterConfig, scripts: Path) -> ClusterConfig:
@@ -19,7 +23,7 @@ def found(config: ClusterConfig, scripts: Path) -> ClusterConfig:
         config,
         groups=tuple(_group(group, scripts / group.name) for group in config.groups),
         monitors=tuple(
-            attrs.evolve(monitor, hooks=_in(monitors / monitor.name, of_resource=False))
+            attrs.evolve(monitor, hooks=_in(monitors / monitor.name, _OF_MONITORS))
             for monitor in config.monitors
         ),
     )
@@ -27,12 +31,11 @@ def found(config: ClusterConfig, scripts: Path) -> ClusterConfig:
 
 def _group(group: Group, folder: Path) -> Group:
     resources = tuple(
-        attrs.evolve(resource, hooks=_in(folder / resource.name, of_resource=True))
+        attrs.evolve(resource, hooks=_in(folder / resource.name, _OF_RESOURCES))
         for resource in group.resources
     )
     return attrs.evolve(group, resources=resources)
 
 
-def _in(folder: Path, *, of_resource: bool) -> tuple[HookPoint, ...]:
-    points = (point for point in HookPoint if point.of_resource is of_resource)
+def _in(folder: Path, points: tuple[HookPoint, ...]) -> tuple[HookPoint, ...]:
     return tuple(point for point in points if (folder / point.file).is_file())

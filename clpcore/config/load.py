@@ -38,7 +38,12 @@ class Loaded:
     def with_more(self, problems: Iterable[Problem]) -> Loaded:
         """Give the same with more *problems*, each at its place, and once."""
         found = dict.fromkeys([*self.problems, *problems])
-        return attrs.evolve(self, problems=tuple(sorted(found, key=_in_reading_order)))
+        wrong = any(problem.severity is Severity.ERROR for problem in found)
+        return attrs.evolve(
+            self,
+            config=None if wrong else self.config,
+            problems=tuple(sorted(found, key=_in_reading_order)),
+        )
 
 
 def load(
@@ -56,18 +61,10 @@ def load(
     """
     document, problems = files.read(Path(folder))
     if document is None:
-        return _loaded(None, problems, None)
+        return Loaded(None, ()).with_more(problems)
     reading = Reading(document, Types.sort(specs, refused))
     config = hooks.found(_config(reading), Path(folder).parent / "scripts")
-    return _loaded(config, [*problems, *reading.problems], document)
-
-
-def _loaded(
-    config: ClusterConfig | None, problems: Iterable[Problem], document: files.Document | None
-) -> Loaded:
-    found = tuple(problems)
-    wrong = any(problem.severity is Severity.ERROR for problem in found)
-    return Loaded(None if wrong else config, (), document).with_more(found)
+    return Loaded(config, (), document).with_more([*problems, *reading.problems])
 
 
 def _in_reading_order(problem: Problem) -> tuple[str, int, int]:

@@ -87,6 +87,7 @@ def _monitor(
         "target": target.name if target else "",
         "servers": looks_on,
         "timing": given.core.get("timing", Timing.ALWAYS if always else Timing.ACTIVE),
+        "keeps": given.has(Capability.KEEPS),
         "recovery_target": recovery.target(reading, given, scope.groups, target),
     }
     if target is None and not reading.is_wrong((*path, "target")):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
 
 from clpcore.api import DriverSpec, Kind
 from clpcore.config.clpconf import draft, product
+from clpcore.config.reading import NAME
+from clpcore.config.wording import listed
 
 _COLUMN: Final = 40
 
@@ -22,6 +25,14 @@ class Shape(enum.Enum):
     DNS = "dns"
     ON_PREMISES = "on-premises"
 
+    @property
+    def is_probed(self) -> bool:
+        """Tell whether a load balancer probes a port."""
+        return self in {Shape.PUBLIC_LB, Shape.INTERNAL_LB}
+
+
+Server = tuple[str, str]  # name and address
+
 
 @attrs.frozen(kw_only=True)
 class Wanted:
@@ -31,7 +42,7 @@ class Wanted:
     """
 
     name: str
-    servers: tuple[tuple[str, str], ...]
+    servers: tuple[Server, ...]
     shape: Shape
     port: int = 26_001
     address: str = ""
@@ -45,8 +56,50 @@ class New:
     steps: tuple[str, ...]
 
 
-def make(wanted: Wanted, specs: Mapping[tuple[Kind, str], DriverSpec]) -> New:
-    """Give the files; what a driver that is not here would need goes to a file not loaded."""
+def wrong_name(text: str) -> str:
+    """Give what is wrong with the name of a cluster or server, empty if nothing is."""
+    if NAME.fullmatch(text):
+        return ""
+    return f"{text!r} is no name: 1 to 31 letters, digits, _ and -; the first is no -"
+
+
+def wrong_server(server: Server, others: Iterable[Server] = ()) -> str:
+    """Give what is wrong with a server beside *others*, empty if nothing is."""
+    name, address = server
+    if why := wrong_name(name) or _wrong_address(address):
+        return why
+    for other, taken in others:
+        if other == name:
+            return f"{name} is given twice: each server has one name and one address here"
+        if ipaddress.ip_address(taken) == ipaddress.ip_address(address):
+            return f"{address} is the address of {other}: each server has its own"
+    return ""
+
+
+def wrong_floating(text: str, servers: Iterable[Server]) -> str:
+    """Give what is wrong with a floating address, which may have a prefix length."""
+    address = text.partition("/")[0]
+    if why := _wrong_address(address):
+        return why
+    for name, taken in servers:
+        if ipaddress.ip_address(taken) == ipaddress.ip_address(address):
+            return f"{address} is the address of {name}: the group needs one of its own"
+    return ""
+
+
+def _wrong_address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return f"{text!r} is no IP address, such as 10.5.0.110"
+    return ""
+
+
+def make(wanted: Wanted, specs: Mapping[tuple[Kind, str], DriverSpec], folder: str) -> New:
+    """Give the files; what a driver that is not here would need goes to a file not loaded.
+
+    *folder* is where they will be, as the steps name it.
+    """
     type_, lines, why = _address(wanted)
     files = {"conf.d/cluster.toml": _cluster(wanted), **_SCRIPTS}
     steps: list[str] = []
@@ -60,18 +113,29 @@ def make(wanted: Wanted, specs: Mapping[tuple[Kind, str], DriverSpec]) -> New:
         files[off] = f"# Not loaded: the name does not end in .toml.\n\n{lines}"
         why = f"{why}\n# Not yet: that is in {type_}1.toml.off, which is not loaded."
         steps.append(
-            f"Clients do not find the cluster yet: pip install {distribution} on every server, "
-            f"fill in {off} and take .off off its name."
+            f"Clients do not find the group yet: pip install {distribution} on every server, "
+            f"fill in {folder}/{off} and take .off off its name."
         )
     files["conf.d/failover1.toml"] = f"# {why}\n\n{group}"
-    return New(files=files, steps=(*steps, *_steps(wanted)))
+    return New(files=files, steps=(*steps, *_steps(wanted, folder)))
 
 
-def _steps(wanted: Wanted) -> Iterator[str]:
-    yield "Write what starts and stops your application into scripts/failover1/exec1/."
-    others = " ".join(name for name, _ in wanted.servers[1:])
-    yield f"clp keygen makes the key of the cluster; copy it to the same place on {others}."
-    yield f"Copy conf.d and scripts to /etc/clpcore here and on {others}, then: clp config check"
+def _steps(wanted: Wanted, folder: str) -> Iterator[str]:
+    first, *others = (name for name, _ in wanted.servers)
+    if not others:
+        yield (
+            f"{first} is alone, and nobody can take over from it: give a second server its "
+            f"[server.NAME] in {folder}/conf.d/cluster.toml."
+        )
+    yield (
+        "Write what starts and stops your application into start.sh and stop.sh in "
+        f"{folder}/scripts/failover1/exec1."
+    )
+    yield f"Check it: clp config check {folder}/conf.d"
+    yield f"Copy conf.d and scripts from {folder} to /etc/clpcore on {listed([first, *others])}."
+    copied = f", and copy /etc/clpcore/cluster.key to {listed(others)}, for root alone"
+    yield f"On {first}, make the key of the cluster: clp keygen{copied if others else ''}."
+    yield "On each server: systemctl enable --now clpcore, then clp status."
 
 
 def _cluster(wanted: Wanted) -> str:
@@ -84,18 +148,19 @@ def _cluster(wanted: Wanted) -> str:
         f'platform = "{"azure" if azure else "onpremises"}"',
     ]
     if azure:
-        parts.append(_line("# heartbeat_timeout = 90", "Azure may pause a machine for up to 30 s"))
+        why = "the default; Azure may pause a machine for 30 s"
+        parts.append(_line("# heartbeat_timeout = 90", why))
     for priority, (name, address) in enumerate(wanted.servers, start=1):
         parts += [
             "",
             f"[server.{draft.quoted(name)}]",
-            _line("priority = 1", "where groups run if they can choose")
+            _line("priority = 1", "the best: groups start there if they can")
             if priority == 1
             else f"priority = {priority}",
             f"interconnect = [{draft.written(address)}]",
         ]
         if azure:
-            parts.append(_line('# zone = "1"', "availability zone, for display"))
+            parts.append(_line(f'# zone = "{priority}"', "availability zone, for display"))
     return "\n".join(parts) + "\n"
 
 
@@ -132,8 +197,8 @@ def _address(wanted: Wanted) -> tuple[str, str, str]:
     if wanted.shape is Shape.ON_PREMISES:
         why = "Clients find it at an address that goes where the group is active."
         return "fip", _fip(wanted), why
-    side = "public" if wanted.shape is Shape.PUBLIC_LB else "internal"
-    why = f"Clients find it behind a {side} Azure load balancer that probes TCP {wanted.port}."
+    side = "a public" if wanted.shape is Shape.PUBLIC_LB else "an internal"
+    why = f"Clients find it behind {side} Azure load balancer that probes TCP {wanted.port}."
     return "lbpp", _lbpp(wanted), why
 
 
@@ -161,7 +226,7 @@ def _azuredns(wanted: Wanted) -> str:
     return f"""\
 [group.failover1.resource.azuredns1]    # activated last; its monitor azurednsw1 is made with it
 type = "azuredns"
-zone = "cluster1.zone"
-record_set = "test-record1"
+{_line('zone = "cluster1.zone"', "of Azure DNS: write yours")}
+{_line('record_set = "test-record1"', "the name in it: write yours")}
 {servers}
 """

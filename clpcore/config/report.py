@@ -98,6 +98,8 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
         yield f"  {rule.name}: never {listed(rule.groups)} {apart}"
     for monitor in config.server_monitors:
         yield f"  {_monitor(monitor)}"
+    if config.alerts:
+        yield f"  messages also go to {listed(alert.name for alert in config.alerts)}"
 
 
 def _relations(group: Group) -> Iterator[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 import attrs
 
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import settings
+from clpcore.config.problems import Problem
 from clpcore.config.wording import listed, near
+from clpcore.model.reasons import Severity
 
 _HOMES: Final[Mapping[Kind, str]] = {
     Kind.RESOURCE: "It belongs into a [group.NAME.resource.NAME].",
@@ -31,6 +33,23 @@ class Refusal(Protocol):
     def reason(self) -> str: ...
     @property
     def remedy(self) -> str: ...
+
+
+class Loading(Refusal, Protocol):
+    """What is known of it besides, when it was loaded here."""
+
+    @property
+    def distribution(self) -> str: ...
+    @property
+    def deadly(self) -> bool: ...
+
+
+def deadly(refused: Iterable[Loading]) -> Iterator[Problem]:
+    """Tell of plugins that end or block whoever loads them, whether they are needed or not."""
+    for each in refused:
+        if each.deadly:
+            what = f"Plugin {each.plugin} of {each.distribution} cannot be loaded: {each.reason}."
+            yield Problem(severity=Severity.ERROR, what=what, remedy=each.remedy)
 
 
 @attrs.frozen

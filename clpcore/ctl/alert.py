@@ -6,12 +6,14 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from clpcore.ctl import names, words
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, Verb, verbs
 from clpcore.ctl.screen import paint_for
+from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from clpcore.runtime.alerts.message import Message
     from clpcore.runtime.places import Whereabouts
 
+# Of this server's messages since the alert was made, by their key in JSON.
+_COUNTS: Final = {"sent": "{n} sent", "given_up": "{n} given up", "waiting": "{n} waiting"}
 _LIST = Verb(
     "list",
-    "Show the alerts of the configuration here, and how many of the messages each would send.",
+    "Show the alerts of the configuration here: how many kinds of message each sends, and how many "
+    "messages of this server it has sent and given up since it was made, and how many wait.",
     service="nothing happens to it; this only looks.",
     example="clp alert list",
     after="`clp alert test NAME`. What an agent cannot send is told by `clp status`.",
@@ -52,7 +57,7 @@ def run(args: Namespace) -> Exit:
     where = whereabouts(os.environ)
     config = _config(where)
     if args.verb == "list":
-        return _list(args, config, where.server)
+        return _list(args, config, where)
     return _test(args, config, where)
 
 
@@ -62,33 +67,76 @@ def _config(where: Whereabouts) -> ClusterConfig:
     registry = host.load()
     loaded = config.load(where.root.conf, registry.specs, registry.refused)
     if loaded.config is None:
-        what = f"the configuration in {where.root.conf} has errors"
-        raise Failure(Exit.BAD_CONFIG, what, "`clp config check` shows all of them")
+        what = said("the configuration in {folder} has errors", folder=where.root.conf)
+        raise Failure(Exit.BAD_CONFIG, what, said("`clp config check` shows all of them"))
     return loaded.config
 
 
-def _list(args: Namespace, config: ClusterConfig, server: str) -> Exit:
-    from clpcore.runtime.alerts import choice
-
-    rows = [
-        {
-            "name": alert.name,
-            "type": alert.type,
-            "here": alert.is_sent_by(server),
-            "messages": sorted(choice.wanted(alert).keys or ()),
-        }
-        for alert in config.alerts
-    ]
+def _list(args: Namespace, config: ClusterConfig, where: Whereabouts) -> Exit:
+    rows = [_row(alert, where) for alert in config.alerts]
     if args.json:
-        print(json.dumps({"server": server, "alerts": rows}))
+        print(json.dumps({"server": where.server, "alerts": rows}))
         return Exit.DONE
     for row, alert in zip(rows, config.alerts, strict=True):
-        by = ", ".join(alert.servers) or "every server"
-        count = f"{len(choice.wanted(alert).keys or ())} messages"
-        print(f"  {row['name']:<12} {row['type']:<8} {count:<13} from {by}")
+        by = ", ".join(alert.servers) or said("every server")
+        print(f"  {row['name']:<12} {row['type']:<8} {_kinds(row, by)}")
+        print(f"{'':<15}{_fares(row, where.server)}")
     if not rows:
-        print("No alert: messages stay in the journal, which `clp log` shows.")
+        print(said("No alert: messages stay in the journal, which `clp log` shows."))
     return Exit.DONE
+
+
+def _row(alert: Alert, where: Whereabouts) -> dict[str, Any]:
+    """Give an alert, with what became of its messages here as far as that can be read."""
+    from clpcore.runtime.alerts import choice
+
+    here = alert.is_sent_by(where.server)
+    return {
+        "name": alert.name,
+        "type": alert.type,
+        "here": here,
+        "messages": sorted(choice.wanted(alert).keys or ()),
+        **dict.fromkeys(_COUNTS),
+        **(_counts(alert, where) if here else {}),
+    }
+
+
+def _counts(alert: Alert, where: Whereabouts) -> dict[str, int]:
+    """Give how many were sent, given up and still wait; nothing where it has not begun."""
+    import sqlite3
+
+    from clpcore.runtime.alerts import choice
+    from clpcore.runtime.alerts.cursor import Cursor
+    from clpcore.runtime.store import journal
+
+    cursor = Cursor.read(where.root.alerts / f"{alert.name}.json")
+    if cursor.mark is None:
+        return {}
+    told = {"sent": cursor.mark.sent, "given_up": cursor.mark.given_up}
+    try:
+        store = where.root.store
+        after, newest = cursor.after(store), journal.newest(store)
+        wanted = choice.wanted(alert)
+        return {**told, "waiting": journal.count(store, after=after, upto=newest, wanted=wanted)}
+    except sqlite3.Error:
+        return told
+
+
+def _kinds(row: Mapping[str, Any], servers: str) -> str:
+    from clpcore import messages
+
+    text, known = "{count} of {known} kinds of message, from {servers}", messages.entries()
+    return said(text, count=len(row["messages"]), known=len(known), servers=servers)
+
+
+def _fares(row: Mapping[str, Any], server: str) -> str:
+    if not row["here"]:
+        return said("{server} sends nothing by it", server=server)
+    counts = [said(text, n=row[key]) for key, text in _COUNTS.items() if row[key] is not None]
+    if not counts:
+        text = "{server}: no counts here: it has not begun, or only root can read them"
+        return said(text, server=server)
+    return f"{server}: {', '.join(counts)}"
 
 
 def _test(args: Namespace, config: ClusterConfig, where: Whereabouts) -> Exit:
@@ -101,15 +149,21 @@ def _test(args: Namespace, config: ClusterConfig, where: Whereabouts) -> Exit:
     try:
         senders.make(alert, where.root.path).send([_message(alert, config, where)])
     except (Unsent, Refused) as why:
-        remedy = f"correct [alert.{alert.name}], or what it talks to"
-        what = f"alert {alert.name} ({alert.type}) could not send: {words.plain(str(why))}"
+        remedy = said("correct [alert.{name}], or what it talks to", name=alert.name)
+        what = said(
+            "alert {name} ({type}) could not send: {why}",
+            name=alert.name,
+            type=alert.type,
+            why=words.plain(str(why)),
+        )
         raise Failure(Exit.REFUSED, what, remedy) from None
     ms = round((time.monotonic() - begun) * 1_000)
     if args.json:
         print(json.dumps({"alert": alert.name, "type": alert.type, "sent": True, "ms": ms}))
     else:
         done = paint_for(sys.stdout).state("Normal")
-        print(f"{done}: alert {alert.name} ({alert.type}) has sent a test message in {ms} ms.")
+        text = "{done}: alert {name} ({type}) has sent a test message in {ms} ms."
+        print(said(text, done=done, name=alert.name, type=alert.type, ms=ms))
     return Exit.DONE
 
 

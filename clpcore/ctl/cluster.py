@@ -33,7 +33,8 @@ _VERBS = (
         "suspend",
         "Let the whole cluster leave everything as it is, for your work on it.",
         service="it goes on, BUT NOTHING GUARDS IT: no monitor looks, nothing is recovered, and "
-        "no group fails over, also when its server dies. It stays so over restarts and reboots.",
+        "no group fails over, also when its server falls silent. It stays so over restarts and "
+        "reboots.",
         example="clp cluster suspend",
         after="`clp cluster resume`, as soon as your work is done.",
     ),
@@ -41,7 +42,7 @@ _VERBS = (
         "resume",
         "End a suspension.",
         service="it is watched again, and what happened meanwhile is decided on now: a group "
-        "whose server died fails over.",
+        "whose server is silent fails over.",
         example="clp cluster resume",
         after="`clp status --watch`, until every group is Online.",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import TYPE_CHECKING
@@ -17,10 +18,13 @@ from clpcore.ctl import (
 )
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Parser, Verb, verbs
+from clpcore.ctl.plugged import with_plugins
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
+
+    from clpcore.host import Registry
 
 _CHECK = Verb(
     "check",
@@ -79,14 +83,21 @@ def run(args: Namespace) -> Exit:
 
 def _check(args: Namespace) -> Exit:
     """Print every problem."""
-    from clpcore import config, host
+    text, code = with_plugins(functools.partial(_checked, args.folder, as_json=args.json))
+    print(text, end="")
+    return code
+
+
+def _checked(folder: str | None, registry: Registry, *, as_json: bool) -> tuple[str, Exit]:
+    """Give what is printed, and the exit code."""
+    from clpcore import config
     from clpcore.runtime.places import whereabouts
 
-    registry, where = host.load(), whereabouts(os.environ)
-    loaded = config.load(args.folder or where.root.conf, registry.specs, registry.refused)
+    where = whereabouts(os.environ)
+    loaded = config.load(folder or where.root.conf, registry.specs, registry.refused)
     server, scripts, note = "", None, ""
-    if loaded.config and args.folder:
-        scripts, note = _beside(args.folder)
+    if loaded.config and folder:
+        scripts, note = _beside(folder)
     elif loaded.config:
         server, scripts = where.server, where.root.scripts
         note = f"Scripts were looked for in {scripts}, as {server} needs them."
@@ -94,12 +105,12 @@ def _check(args: Namespace) -> Exit:
             scripts, note = None, f"Scripts were not looked for: {server} is none of the servers."
     if scripts:
         loaded = config.check_here(loaded, registry.specs, scripts=scripts, server=server)
-    if args.json:
+    loaded = loaded.with_more(config.deadly(registry.refused))
+    code = Exit.DONE if loaded.config else Exit.BAD_CONFIG
+    if as_json:
         told = config.as_json(loaded.problems, loaded.config)
-        print(json.dumps({**told, "scripts": str(scripts) if scripts else None}))
-    else:
-        print(config.render(loaded.problems, loaded.config, note), end="")
-    return Exit.DONE if loaded.config else Exit.BAD_CONFIG
+        return json.dumps({**told, "scripts": str(scripts) if scripts else None}) + "\n", code
+    return config.render(loaded.problems, loaded.config, note), code
 
 
 def _beside(folder: str) -> tuple[Path | None, str]:

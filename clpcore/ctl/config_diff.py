@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from clpcore.ctl import config_revisions as shared
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Parser, Verb
+from clpcore.ctl.plugged import with_plugins
 from clpcore.ctl.words import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from clpcore.config.plan import Change
     from clpcore.config.revision import Files
+    from clpcore.host import Registry
+    from clpcore.runtime.revisions.archive import Archive
 
 VERB = Verb(
     "diff",
@@ -39,46 +42,69 @@ def arguments(parser: Parser) -> None:
 
 def run(args: Namespace) -> Exit:
     """Print the differences of the texts, then the plan."""
-    from clpcore.config import difference
-
     kept = shared.archive()
-    old = shared.find(kept, args.old)
-    before = shared.files_of(kept, old), old.folder / "conf.d"
-    name = shared.WORKING
-    if args.new:
-        new = shared.find(kept, args.new)
-        after, name = (shared.files_of(kept, new), new.folder / "conf.d"), new.revision.name
-    else:
-        after = shared.working_copy()
-    names = old.revision.name, name.partition(" ")[0] if not args.new else name
-    lines = [plain(line) for line in difference.lines(before[0], after[0], names)]
-    plan = _plan(before, after)
-    changes = [change.as_json() for change in plan or ()]
+    old = _kept(kept, args.old)
+    new = _kept(kept, args.new) if args.new else _edited()
+    lines = _lines(old, new)
+    wrong, changes = with_plugins(functools.partial(_plan, old, new)) if lines else (None, [])
     if args.json:
-        told = {"old": old.revision.name, "new": name, "lines": lines, "changes": changes}
-        print(json.dumps({"schema": 1, **told, "usable": plan is not None}))
+        told = {"old": old.name, "new": new.name, "lines": lines, "changes": changes}
+        print(json.dumps({"schema": 1, **told, "usable": wrong is None}))
         return Exit.DONE
     if not lines:
-        print(f"No difference between {old.revision.name} and {name}.")
+        print(f"No difference: {new.title} {'is' if args.new else 'are'} as {old.title}.")
         return Exit.DONE
     print(*lines, "", sep="\n")
-    if plan is None:
-        print("One of the two has errors, so that nobody can say what it would do: ")
-        print("  clp config check")
+    if wrong is not None:
+        verb = "has" if wrong.kept else "have"
+        print(f"Nobody can say what this changes: {wrong.title} {verb} errors. They are told by")
+        print(f"  clp config check{f' {wrong.conf}' if wrong.kept else ''}")
     else:
         print(*shared.plan_lines(changes), sep="\n")
     return Exit.DONE
 
 
-def _plan(old: tuple[Files, Path], new: tuple[Files, Path]) -> tuple[Change, ...] | None:
-    """Give what changes, None if one of the two cannot be used."""
-    from clpcore import config, host
+class _Side(NamedTuple):
+    """One of the two: *place* is what its paths are below, *kept* tells that it is a revision."""
+
+    name: str
+    title: str
+    place: str
+    files: Files
+    conf: Path
+    kept: bool
+
+
+def _kept(archive: Archive, wanted: str) -> _Side:
+    found = shared.find(archive, wanted)
+    name, files = found.revision.name, shared.files_of(archive, found)
+    return _Side(name, f"revision {name}", name, files, found.folder / "conf.d", kept=True)
+
+
+def _edited() -> _Side:
+    files, conf = shared.working_copy()
+    return _Side(shared.WORKING, shared.WORKING, str(conf.parent), files, conf, kept=False)
+
+
+def _lines(old: _Side, new: _Side) -> list[str]:
+    from clpcore.config import difference
+
+    return [plain(line) for line in difference.lines(old.files, new.files, (old.place, new.place))]
+
+
+def _plan(
+    old: _Side, new: _Side, registry: Registry
+) -> tuple[_Side | None, list[dict[str, object]]]:
+    """Give what changes, or which of the two cannot be used."""
+    from clpcore import config
     from clpcore.config import plan
 
-    registry = host.load()
-    before, after = (
-        config.load(folder, registry.specs, registry.refused).config for _, folder in (old, new)
-    )
-    if before is None or after is None:
-        return None
-    return plan.plan(before, after, (old[0], new[0]))
+    found = []
+    for side in (new, old):
+        loaded = config.load(side.conf, registry.specs, registry.refused)
+        if loaded.config is None:
+            return side, []
+        found.append(loaded.config)
+    after, before = found
+    changes = plan.plan(before, after, (old.files, new.files))
+    return None, [change.as_json() for change in changes]

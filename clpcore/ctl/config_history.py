@@ -50,7 +50,7 @@ def run(args: Namespace) -> Exit:
 def _row(filed: Filed) -> str:
     about = filed.about
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(about.at / 1_000))
-    origin = f"{about.by or '-'}@{about.server or '-'}"
+    origin = "@".join(filter(None, (about.by, about.server))) or "the agent"
     return plain(f"{filed.revision.name}  {when}  {origin:<16}  {about.comment}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 from clpcore.ctl import fresh
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, Verb
+from clpcore.ctl.plugged import with_plugins
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from clpcore import host
     from clpcore.config import Loaded
     from clpcore.config.clpconf import Finding, Imported
+    from clpcore.host import Registry
 
 VERB = Verb(
     "import",
@@ -46,10 +48,16 @@ def arguments(parser: Parser) -> None:
 
 def run(args: Namespace) -> Exit:
     """Write the folder, and tell what is in it and what is not."""
-    from clpcore import config, host
+    text, code = with_plugins(functools.partial(_imported, args))
+    print(text)
+    return code
+
+
+def _imported(args: Namespace, registry: Registry) -> tuple[str, Exit]:
+    """Write the folder; give what is printed, and the exit code."""
+    from clpcore import config
     from clpcore.config import clpconf
 
-    registry = host.load()
     imported = _convert(args.file, registry)
     scripts = args.scripts or args.file.parent / "scripts"
     with fresh.folder(args.folder) as draft:
@@ -57,16 +65,15 @@ def run(args: Namespace) -> Exit:
         findings = (*late, *imported.findings)
         (draft / "import.txt").write_text(clpconf.render(findings), encoding="utf-8")
     loaded = config.load(args.folder / "conf.d", registry.specs, registry.refused)
+    code = Exit.DONE if loaded.config else Exit.BAD_CONFIG
     if args.json:
-        print(json.dumps(_as_json(args.folder, imported, findings, loaded)))
-    else:
-        print(clpconf.render(findings))
-        print(config.render(loaded.problems, loaded.config))
-        print(f"Wrote {args.folder}. Read it, then copy conf.d and scripts to /etc/clpcore.")
-    return Exit.DONE if loaded.config else Exit.BAD_CONFIG
+        return json.dumps(_as_json(args.folder, imported, findings, loaded)), code
+    told = [clpconf.render(findings), config.render(loaded.problems, loaded.config)]
+    told.append(f"Wrote {args.folder}. Read it, then copy conf.d and scripts to /etc/clpcore.")
+    return "\n".join(told), code
 
 
-def _convert(file: Path, registry: host.Registry) -> Imported:
+def _convert(file: Path, registry: Registry) -> Imported:
     from clpcore.config import clpconf
 
     try:

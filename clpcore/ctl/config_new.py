@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from clpcore.ctl import fresh
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, Verb, whole_number
+from clpcore.ctl.plugged import with_plugins
 from clpcore.ctl.questions import Questions
 
 if TYPE_CHECKING:
@@ -17,11 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clpcore.config import Problem
-    from clpcore.config.new import New, Wanted
+    from clpcore.config.new import New, Shape, Wanted
+    from clpcore.host import Registry
 
-_SHAPES: Final = ("public-lb", "internal-lb", "dns", "on-premises")
 _PORT: Final = 26_001
-_SERVERS: Final = "Server as name=address, the preferred one first; empty: no more"
+_MOST_PORT: Final = 65_535
+_SHAPES: Final = {
+    "public-lb": "a public load balancer of Azure probes a port",
+    "internal-lb": "an internal load balancer of Azure probes a port",
+    "dns": "an A record in Azure DNS",
+    "on-premises": "a floating address",
+}
+_KIND: Final = "\n".join(
+    [
+        "How do clients find the server where the group is active?",
+        *(f"  {shape:<12} {what}" for shape, what in _SHAPES.items()),
+        "Kind",
+    ]
+)
+_FIRST: Final = "First server, the preferred one, as NAME=ADDRESS (node1=10.5.0.110)"
+_NEXT: Final = "Next server, as NAME=ADDRESS; empty: no more"
+_FLOATING: Final = "Floating address of the group, a free one in the subnet of the servers"
 
 VERB = Verb(
     "new",
@@ -32,7 +50,8 @@ VERB = Verb(
     example="""
         clp config new ./cluster1
         clp config new ./c1 --name C1 --kind public-lb --server a=10.5.0.110 --server b=10.5.0.111
-        clp config new ./c2 --name C2 --kind on-premises --address 10.0.0.9 --server a=10.0.0.1
+        clp config new ./c2 --name C2 --kind on-premises --address 10.5.0.100 \\
+            --server a=10.5.0.110 --server b=10.5.0.111
     """,
     after="the steps that it prints: scripts, key, copies.",
 )
@@ -49,23 +68,19 @@ def arguments(parser: Parser) -> None:
         help="a server and its address, the preferred one first; once for each",
     )
     parser.add_argument("--kind", choices=_SHAPES, help="how clients find the group")
-    help_ = f"what the load balancer probes; default: {_PORT}"
+    help_ = f"what the load balancer probes; with public-lb or internal-lb; default: {_PORT}"
     parser.add_argument("--port", type=whole_number, metavar="PORT", help=help_)
-    parser.add_argument("--address", help="the floating address; on premises only")
+    parser.add_argument(
+        "--address", help="the floating address; with on-premises, where it must be given"
+    )
 
 
 def run(args: Namespace) -> Exit:
     """Ask for what is missing, write the folder, and tell the next steps."""
-    from clpcore import config, host
-    from clpcore.config import new
-
-    registry = host.load()
-    made = new.make(_wanted(args), registry.specs)
+    fresh.refuse_taken(args.folder)
+    wanted = _wanted(args)
     with fresh.folder(args.folder) as draft:
-        _write(made, draft)
-        loaded = config.load(draft / "conf.d", registry.specs, registry.refused)
-        if loaded.config is None:
-            raise _refusal(loaded.problems)
+        made = with_plugins(functools.partial(_make, wanted, args.folder, draft))
     if args.json:
         done = {"ok": True, "folder": str(args.folder), "files": sorted(made.files)}
         print(json.dumps({**done, "steps": list(made.steps)}))
@@ -73,6 +88,24 @@ def run(args: Namespace) -> Exit:
         print(f"Wrote {args.folder}:", *sorted(made.files), sep="\n  ")
         print("Next:", *(f"{index}. {step}" for index, step in _counted(made)), sep="\n  ")
     return Exit.DONE
+
+
+def _make(wanted: Wanted, folder: Path, draft: Path, registry: Registry) -> New:
+    """Write the files into *draft*, which becomes *folder*.
+
+    Raises:
+        Failure: they would not pass the check.
+
+    """
+    from clpcore import config
+    from clpcore.config import new
+
+    made = new.make(wanted, registry.specs, str(folder))
+    _write(made, draft)
+    loaded = config.load(draft / "conf.d", registry.specs, registry.refused)
+    if loaded.config is None:
+        raise _refusal(loaded.problems)
+    return made
 
 
 def _refusal(problems: Iterable[Problem]) -> Failure:
@@ -96,38 +129,78 @@ def _write(made: New, folder: Path) -> None:
 
 
 def _wanted(args: Namespace) -> Wanted:
-    from clpcore.config.new import Shape, Wanted
+    """Give the answers: from flags, and from whoever is at the terminal.
+
+    Raises:
+        Failure: one of them is wrong, or missing.
+
+    """
+    from clpcore.config.new import Shape, Wanted, wrong_floating, wrong_name
 
     questions = Questions(asks=sys.stdin.isatty())
-    name = args.name or questions.ask("--name", "Name of the cluster", "Cluster1")
-    kinds = ", ".join(_SHAPES)
-    shape = Shape(args.kind or questions.ask("--kind", f"Kind: {kinds}", _SHAPES[0], _is_kind))
-    servers = args.server or questions.ask_list("--server", _SERVERS, _is_pair)
+    name = args.name or questions.ask("--name", "Name of the cluster", wrong_name, "Cluster1")
+    _refuse("--name", wrong_name(name))
+    shape = Shape(args.kind or questions.ask("--kind", _KIND, _wrong_kind, "public-lb"))
+    port = _port(args, shape, questions)
+    given = args.server or questions.ask_list("--server", _FIRST, _NEXT, _wrong_server)
+    servers = tuple(_pair(text) for text in given)
     address = args.address or ""
+    wrong = functools.partial(wrong_floating, servers=servers)
     if shape is Shape.ON_PREMISES and not address:
-        address = questions.ask("--address", "Floating address of the group")
+        address = questions.ask("--address", _FLOATING, wrong)
     questions.refuse_if_missing()
-    return Wanted(
-        name=name,
-        servers=tuple(map(_pair, servers)),
-        shape=shape,
-        port=_PORT if args.port is None else args.port,
-        address=address,
-    )
+    for index, text in enumerate(args.server or ()):
+        _refuse(f"--server {text}", _wrong_server(text, given[:index]))
+    _refuse_needless(args, shape)
+    _refuse("--address", wrong(address) if address else "")
+    return Wanted(name=name, servers=servers, shape=shape, port=port, address=address)
 
 
-def _is_kind(answer: str) -> bool:
-    return answer in _SHAPES
+def _refuse(flag: str, why: str) -> None:
+    if why:
+        raise Failure(Exit.USAGE, f"{flag}: {why}", "nothing was written; correct it")
 
 
-def _is_pair(answer: str) -> bool:
-    name, _, address = answer.partition("=")
-    return bool(name and address)
+def _refuse_needless(args: Namespace, shape: Shape) -> None:
+    """Refuse a flag of another kind: what it says would be ignored."""
+    from clpcore.config.new import Shape
+
+    if args.address and shape is not Shape.ON_PREMISES:
+        why = f"with --kind {shape.value} no server gets an address from the cluster"
+        _refuse("--address", why)
+    if args.port is not None and not shape.is_probed:
+        _refuse("--port", f"with --kind {shape.value} no load balancer probes a port")
+
+
+def _port(args: Namespace, shape: Shape, questions: Questions) -> int:
+    """Give the port; somebody who was asked for the kind is asked for it, too."""
+    if args.port is not None:
+        _refuse("--port", _wrong_port(str(args.port)))
+        return int(args.port)
+    if args.kind or not shape.is_probed:
+        return _PORT
+    return int(questions.offer("Port that the load balancer probes", _wrong_port, str(_PORT)))
+
+
+def _wrong_port(answer: str) -> str:
+    good = answer.isdecimal() and len(answer) <= len(str(_MOST_PORT))
+    good = good and 1 <= int(answer) <= _MOST_PORT
+    return "" if good else f"{answer!r} is no port: 1 to {_MOST_PORT}"
+
+
+def _wrong_kind(answer: str) -> str:
+    return "" if answer in _SHAPES else f"{answer!r} is none of {', '.join(_SHAPES)}"
+
+
+def _wrong_server(answer: str, before: Iterable[str]) -> str:
+    from clpcore.config.new import wrong_server
+
+    name, given, address = answer.partition("=")
+    if not (name and given and address):
+        return "write a name and an address: node1=10.5.0.110"
+    return wrong_server((name, address), [_pair(other) for other in before])
 
 
 def _pair(text: str) -> tuple[str, str]:
-    if not _is_pair(text):
-        what = f"--server {text!r} is no server"
-        raise Failure(Exit.USAGE, what, "write a name and an address: node1=10.5.0.110")
     name, _, address = text.partition("=")
     return name, address

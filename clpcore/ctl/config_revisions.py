@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,22 @@ def _effect(change: Mapping[str, Any]) -> str:
         "needs the server stopped": f"needs {about} stopped",
     }
     return words.get(change["effect"], str(change["effect"]))
+
+
+def agree(changes: Sequence[Mapping[str, Any]], question: str) -> None:
+    """Show the plan on stderr, and go on only with a yes.
+
+    Raises:
+        Failure: no, or nobody is there to ask.
+
+    """
+    print(*plan_lines(changes), sep="\n", file=sys.stderr)
+    if not sys.stdin.isatty():
+        what = "nobody is at a terminal to agree to this plan; nothing was applied"
+        raise Failure(Exit.USAGE, what, "with --yes it is applied without asking")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Failure(Exit.REFUSED, "not agreed; nothing was applied")
 
 
 def archive() -> Archive:

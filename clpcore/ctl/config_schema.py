@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Verb
+from clpcore.ctl.plugged import with_plugins
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from clpcore.host import Registry
 
 VERB = Verb(
     "schema",
@@ -24,8 +27,11 @@ VERB = Verb(
 
 def run(_args: Namespace) -> Exit:
     """Print it."""
-    from clpcore import host
+    print(with_plugins(_schema))
+    return Exit.DONE
+
+
+def _schema(registry: Registry) -> str:
     from clpcore.config.schema import schema
 
-    print(json.dumps(schema(host.load().specs), indent=2, ensure_ascii=False, default=str))
-    return Exit.DONE
+    return json.dumps(schema(registry.specs), indent=2, ensure_ascii=False, default=str)

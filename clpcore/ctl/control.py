@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from clpcore.ctl import words
 from clpcore.ctl.ends import Exit, Failure
+from clpcore.ctl.words import said
 
 ANSWER_WITHIN = 5.0  # seconds; the agent answers questions from memory, in milliseconds
 _PATH_MAX = 107  # bytes of sun_path, less the final zero
@@ -25,8 +27,8 @@ class Lost(Failure):
     def __init__(self, path: str) -> None:
         super().__init__(
             Exit.NO_AGENT,
-            f"the agent at {path} ended the connection before it answered",
-            "it may be restarting: ask again; `journalctl -u clpcore` tells why it ended",
+            said("the agent at {path} ended the connection before it answered", path=path),
+            said("it may be restarting: ask again; `journalctl -u clpcore` tells why it ended"),
         )
 
 
@@ -128,7 +130,12 @@ def accepted(reply: Reply) -> Reply:
     """Give the reply on, unless the agent refused."""
     if reply.get("ok"):
         return reply
-    text = reply.get("error") or "the agent refused without a reason"
+    because = reply.get("because") or ()
+    if because:
+        text = "; ".join(f"{words.sentence(one)} [{one['key']}]" for one in because)
+        remedy = next(filter(None, map(words.remedy, because)), "")
+        raise Failure(Exit.REFUSED, text, remedy, because)
+    text = reply.get("error") or said("the agent refused without a reason")
     raise Failure(Exit.REFUSED, str(text), str(reply.get("remedy") or ""))
 
 
@@ -170,24 +177,31 @@ def _unreachable(path: str, error: OSError) -> Failure:
     if isinstance(error, PermissionError):
         return Failure(
             Exit.REFUSED,
-            f"you may not talk to the agent at {path}",
-            "be root or a member of the group clpcore",
+            said("you may not talk to the agent at {path}", path=path),
+            said("be root or a member of the group clpcore"),
         )
     if isinstance(error, TimeoutError):
         return _late(path)
     gone = isinstance(error, ConnectionRefusedError)
-    what = "the agent that made it is gone" if gone else (error.strerror or str(error)).lower()
+    what = (error.strerror or str(error)).lower()
+    what = said("the agent that made it is gone") if gone else what
     return Failure(
         Exit.NO_AGENT,
-        f"no agent answers at {path}: {what}",
-        "start it with `systemctl start clpcore`, and read `journalctl -u clpcore` if it ends; "
-        "for another place give --root or CLP_ROOT",
+        said("no agent answers at {path}: {what}", path=path, what=what),
+        said(
+            "start it with `systemctl start clpcore`, and read `journalctl -u clpcore` if it ends; "
+            "for another place give --root or CLP_ROOT"
+        ),
     )
 
 
 def _late(path: str) -> Failure:
     return Failure(
         Exit.UNKNOWN,
-        f"the agent at {path} did not answer within {ANSWER_WITHIN:g} s",
-        "see whether it hangs: `systemctl status clpcore`",
+        said(
+            "the agent at {path} did not answer within {seconds} s",
+            path=path,
+            seconds=f"{ANSWER_WITHIN:g}",
+        ),
+        said("see whether it hangs: `systemctl status clpcore`"),
     )

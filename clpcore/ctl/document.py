@@ -148,12 +148,13 @@ class Driver(TypedDict):
 
 
 class Refused(TypedDict):
-    """A plugin none of whose drivers is used."""
+    """A plugin none of whose drivers is used; *deadly*: it ends or blocks whoever loads it."""
 
     plugin: str
     distribution: str
     reason: str
     remedy: str
+    deadly: NotRequired[bool]
 
 
 class Plugins(TypedDict):

@@ -14,6 +14,18 @@ from clpcore.ctl.ends import Exit, Failure
 HELP: Final = "a new folder; one that holds anything is not touched"
 
 
+def refuse_taken(path: Path) -> None:
+    """Refuse a folder that holds anything, before anybody is asked anything.
+
+    Raises:
+        Failure: *path* is taken.
+
+    """
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        what = f"{path} is there already, and nothing is overwritten"
+        raise Failure(Exit.REFUSED, what, "name a folder that is not there yet")
+
+
 @contextlib.contextmanager
 def folder(path: Path) -> Iterator[Path]:
     """Give an empty folder beside *path* that takes its name when all went well.
@@ -22,9 +34,7 @@ def folder(path: Path) -> Iterator[Path]:
         Failure: *path* is taken, or cannot be written.
 
     """
-    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
-        what = f"{path} is there already, and nothing is overwritten"
-        raise Failure(Exit.REFUSED, what, "name a folder that is not there yet")
+    refuse_taken(path)
     target = path.absolute()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import functools
+import time
+from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl import names
 from clpcore.ctl.ends import Exit, Failure
@@ -69,6 +72,9 @@ _OPS = {
     "move": ("GroupMove", "has moved", "to"),
     "failover": ("GroupFailover", "has moved", "to"),
 }
+_LEAVES: Final = frozenset({"move", "failover"})
+_TOLD_WITHIN: Final = 5.0  # seconds; heartbeats carry where groups are
+_LOOK_EVERY: Final = 0.1  # seconds
 
 
 def parser() -> Parser:
@@ -89,15 +95,36 @@ def run(args: Namespace) -> Exit:
         text = f"`clp group {args.verb}` takes a group, or --all"
         raise Failure(Exit.USAGE, text, f"for example: clp group {args.verb} failover1")
     status = ask()
-    kind, done, where = _OPS[args.verb]
+    kind, done, word = _OPS[args.verb]
     op: dict[str, object] = {"is": kind}
-    if where:
+    if word:
         op["server"] = names.server(status, args.to) if args.to else ""
-        done += f" {where} {args.to}" if args.to else ""
     if args.all:
+        done += f" {word} {args.to}" if word and args.to else ""
         return _all(args, status, op, done)
     op["group"] = names.group(status, args.group)
-    return operate(args, op, f"Group {args.group} {done}", group=args.group)
+    place = functools.partial(_place, status, args) if word else None
+    return operate(
+        args, op, f"Group {args.group} {done} {word}".strip(), group=args.group, place=place
+    )
+
+
+def _place(before: Status, args: Namespace) -> str:
+    """Give the server that the group came to; empty if the agent here does not hear it in time."""
+    if args.to:
+        return str(args.to)
+    former = _server(before, args.group) if args.verb in _LEAVES else ""
+    deadline = time.monotonic() + _TOLD_WITHIN
+    with contextlib.suppress(Failure):  # what was asked for is done all the same
+        while time.monotonic() < deadline:
+            if (server := _server(ask(), args.group)) not in {"", former}:
+                return server
+            time.sleep(_LOOK_EVERY)
+    return ""
+
+
+def _server(status: Status, group: str) -> str:
+    return next(one["server"] or "" for one in status["groups"] if one["name"] == group)
 
 
 def _all(args: Namespace, status: Status, op: dict[str, object], done: str) -> Exit:
@@ -108,7 +135,7 @@ def _all(args: Namespace, status: Status, op: dict[str, object], done: str) -> E
         group["name"]
         for group in status["groups"]
         if (group["state"] in idle) is starts
-        and (args.verb not in {"move", "failover"} or group["server"] != args.to)
+        and (args.verb not in _LEAVES or group["server"] != args.to)
     ]
     if not chosen:
         return tell_nothing(args, "no group is there that this could be asked of", "")

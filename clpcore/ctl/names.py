@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl.ends import Exit, Failure
+from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
     from clpcore.ctl.document import Status
+
+# Whole sentences: no language but English puts them together by words.
+_NO: Final = {
+    "server": "there is no server {name}",
+    "group": "there is no group {name}",
+    "resource": "there is no resource {name}",
+    "monitor": "there is no monitor {name}",
+    "alert": "there is no alert {name}",
+    "thing": "there is no server, group, resource or monitor {name}",
+}
 
 
 def group(status: Status, name: str) -> str:
@@ -36,14 +47,16 @@ def check(kind: str, name: str, known: Iterable[str]) -> str:
     known = list(known)
     if name in known:
         return name
-    there = f"there are: {', '.join(known)}" if known else "the configuration has none at all"
-    raise Failure(Exit.REFUSED, f"there is no {kind} {name!r}", meant(name, known) or there)
+    there = said("there are: {names}", names=", ".join(known))
+    there = there if known else said("the configuration has none at all")
+    text = said(_NO[kind], name=repr(name)) if kind in _NO else f"there is no {kind} {name!r}"
+    raise Failure(Exit.REFUSED, text, meant(name, known) or there)
 
 
 def meant(name: str, known: Iterable[str]) -> str:
     """Give the question whether a similar *known* one was meant, or an empty text."""
     near = nearest(name, known)
-    return f"did you mean {near!r}?" if near else ""
+    return said("did you mean {name}?", name=repr(near)) if near else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Final
 from clpcore.ctl import fresh
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, Verb, verbs
+from clpcore.ctl.plugged import with_plugins
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from clpcore.host import Registry
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9]{0,30}")
 _FILES: Final = {
@@ -34,7 +38,7 @@ def _verb(kind: str, what: str) -> Verb:
 
 
 _KINDS: Final = (
-    _verb("resource", "a resource driver: a thing that a group brings up and down"),
+    _verb("resource", "a resource driver: a thing that a group activates"),
     _verb("monitor", "a monitor driver: a look that says how a thing is"),
 )
 
@@ -82,14 +86,19 @@ def _check(kind: str, name: str) -> None:
         Failure: it is.
 
     """
-    from clpcore import api, host
-
     if not _WORD.fullmatch(name):
         remedy = "take one word of small letters and digits that begins with a letter: beacon"
         raise Failure(Exit.USAGE, f"{name!r} is no name of a driver", remedy)
-    if owner := host.load().owners.get((api.Kind(kind), name)):
+    if owner := with_plugins(functools.partial(_owner, kind, name)):
         remedy = "take another name, or uninstall that distribution"
         raise Failure(Exit.REFUSED, f"{kind} {name!r} already comes from {owner}", remedy)
+
+
+def _owner(kind: str, name: str, registry: Registry) -> str:
+    """Give whose the driver of that name is, empty if nobody's."""
+    from clpcore import api
+
+    return str(registry.owners.get((api.Kind(kind), name), ""))
 
 
 def _files(kind: str, name: str) -> dict[str, str]:

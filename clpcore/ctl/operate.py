@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from clpcore.ctl import control, words
@@ -28,7 +28,13 @@ FOLLOW = "follow it with `clp status --watch`"
 
 
 def operate(
-    args: Namespace, op: Mapping[str, object], done: str, *, group: str = "", joins: str = ""
+    args: Namespace,
+    op: Mapping[str, object],
+    done: str,
+    *,
+    group: str = "",
+    joins: str = "",
+    place: Callable[[], str] | None = None,
 ) -> Exit:
     """Ask for *op* and wait for its end.
 
@@ -38,6 +44,8 @@ def operate(
         done: what is then so, as a sentence without its full stop.
         group: whose progress is shown; without one, that of everything that is on its way.
         joins: the server that must then be Online; its agent may start anew meanwhile.
+        place: asked at the end for the server where it is done, empty if that is not known;
+            *done* then ends with the word before it.
 
     Raises:
         Failure: refused, failed, or not known to have ended in time.
@@ -47,8 +55,14 @@ def operate(
     reply = carry_out(op, args.wait, group=group, joins=joins)
     ms = int((time.monotonic() - began) * 1_000)
     because: list[Because] = reply.get("because", [])
+    server = place() if place and args.wait else ""
+    if server:
+        done += f" {server}"
+    elif place:
+        done = done.rpartition(" ")[0]
     if args.json:
         told = {"ok": True, "exit": Exit.DONE, "request": reply.get("request"), "ms": ms}
+        told |= {"server": server} if server else {}
         print(json.dumps({**told, "because": because} if because else told))
     else:
         for one in because:  # what is done, but not as it was meant

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl import rows, words
-from clpcore.ctl.screen import Paint, wrap
+from clpcore.ctl.screen import Paint, cells, wrap
+from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
     from clpcore.ctl.document import (
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _FINE: Final = {"Online", "Normal", "Unused"}
 _NAME: Final = 16  # cells for a name, as clpstat has it; wider where a name is longer
 _STATE: Final = 16
+_NARROWEST: Final = 28  # cells that a comment beside its state takes at least
+_BELOW: Final = 8  # cells before one that has its own lines
 _ACKNOWLEDGE: Final = "clp cluster acknowledge"
 
 
@@ -50,10 +53,10 @@ def troubles(status: Status, indent: str) -> Iterator[str]:
     """Give each trouble with its next step; first those that last until they are acknowledged."""
     lasting = [trouble for trouble in status["troubles"] if "since" in trouble]
     for trouble in lasting:
-        since = rows.moment(trouble["since"])[:-4]
-        yield from _trouble(trouble, indent, f", since {since}")
+        since = said(", since {time}", time=rows.moment(trouble["since"])[:-4])
+        yield from _trouble(trouble, indent, since)
     if not all(_ACKNOWLEDGE in words.remedy(trouble) for trouble in lasting):
-        yield f"{indent}When you have seen to it: {_ACKNOWLEDGE}"
+        yield indent + said("When you have seen to it: {command}", command=_ACKNOWLEDGE)
     for trouble in status["troubles"]:
         if "since" not in trouble:
             yield from _trouble(trouble, indent)
@@ -62,21 +65,23 @@ def troubles(status: Status, indent: str) -> Iterator[str]:
 def _trouble(trouble: Because, indent: str, when: str = "") -> Iterator[str]:
     yield f"{indent}{words.sentence(trouble)} [{trouble['key']}{when}]"
     if remedy := words.remedy(trouble):
-        yield f"{indent}  Next step: {remedy}"
+        yield f"{indent}  " + said("Next step: {step}", step=remedy)
 
 
 def counted(server: Server) -> list[str]:
     """Give why a server that is not heard counts as stopped, if it does."""
     if server["evidence"] == "no proof":
-        return ["counts as stopped, without proof"]
-    return [f"counts as stopped: {server['evidence']}"] if server["evidence"] else []
+        return [said("counts as stopped, without proof")]
+    if not server["evidence"]:
+        return []
+    return [said("counts as stopped: {evidence}", evidence=said(server["evidence"]))]
 
 
 def look(server: MonitorOnServer) -> str:
     """Give what a monitor's last look on one server said."""
-    dummy = ["dummy failure on"] if server["dummy"] else []
-    said = words.plain(server["detail"])
-    return "; ".join([*dummy, *([said] if said and said != "dummy failure" else [])])
+    dummy = [said("dummy failure on")] if server["dummy"] else []
+    detail = words.plain(server["detail"])
+    return "; ".join([*dummy, *([detail] if detail and detail != "dummy failure" else [])])
 
 
 def undo(monitor: Monitor, status: Status) -> Iterator[str]:
@@ -114,6 +119,10 @@ class _Page:
 
     def lines(self) -> Iterator[str]:
         yield from self._cluster()
+        if self.status["troubles"]:
+            yield self.paint.quiet("<trouble>")
+        for line in troubles(self.status, "  "):
+            yield from self._loud(line)
         yield self.paint.quiet("<server>")
         for server in self.status["servers"]:
             yield from self._server(server)
@@ -140,81 +149,102 @@ class _Page:
         status = self.status
         yield f"Cluster : {self.paint.loud(status['cluster'])}"
         if status["suspended"]:
-            text = "  SUSPENDED: nothing is watched, recovered or failed over."
-            yield from self._loud(f"{text} End it: clp cluster resume")
-        if status["troubles"]:
-            yield self.paint.quiet("<trouble>")
-        for line in troubles(status, "  "):
-            yield from self._loud(line)
+            text = "SUSPENDED: nothing is watched, recovered or failed over. End it: {command}"
+            yield from self._loud("  " + said(text, command="clp cluster resume"))
         if status["phase"] != "online":
-            yield self._row("this server", status["phase"], PHASES.get(status["phase"], ""))
-        members = ", ".join(status["view"]["members"]) or "no member"
-        view = f"view {status['view']['counter']}: {members}"
-        yield self._row("leader", status["leader"] or "nobody", view)
+            yield from self._row(
+                "this server", status["phase"], said(PHASES.get(status["phase"], ""))
+            )
+        members = ", ".join(status["view"]["members"]) or said("no member")
+        view = said("view {number}: {members}", number=status["view"]["counter"], members=members)
+        yield from self._row("leader", status["leader"] or said("nobody"), view)
         proven = status["exclusive"] == "guaranteed"
-        risk = "" if proven else "a group can run twice when only the network fails"
-        yield self._row("exclusive", status["exclusive"], risk)
+        risk = "" if proven else said("a group can run twice when only the network fails")
+        yield from self._row("exclusive", status["exclusive"], risk)
         if status["verification"]:
-            leave = "recovery is real; leave: clp cluster verification off"
-            yield self._row("verification", "on", leave)
+            text = "recovery is real; leave: {command}"
+            leave = said(text, command="clp cluster verification off")
+            yield from self._row("verification", "on", leave)
 
     def _server(self, server: Server) -> Iterator[str]:
         here = "*" if server["name"] == self.status["server"] else " "
-        yield self._head(f"{here}{server['name']}", server["state"], self._heard(server))
+        yield from self._head(f"{here}{server['name']}", server["state"], self._heard(server))
         for heartbeat in server["heartbeats"]:
-            yield self._row(heartbeat["name"], heartbeat["state"], indent=4)
+            yield from self._row(heartbeat["name"], heartbeat["state"], indent=4)
 
     def _heard(self, server: Server) -> str:
         """Tell what keeps a server from being Online, as far as it shows."""
         name, heard = server["name"], server["heard_ms_ago"]
-        drained = [f"drained; end it: clp server undrain {name}"] if server["drained"] else []
+        undrain = said("drained; end it: {command}", command=f"clp server undrain {name}")
+        drained = [undrain] if server["drained"] else []
         if server["state"] == "Offline":
-            return "; ".join([f"start it: clp server start {name}", *drained])
+            start = said("start it: {command}", command=f"clp server start {name}")
+            return "; ".join([start, *drained])
         if name == self.status["server"] or server["state"] == "Online":
             return "".join(drained)
-        when = "not heard yet" if heard is None else f"last heard {ago(heard)} ago"
+        last = said("not heard yet")
+        when = last if heard is None else said("last heard {time} ago", time=ago(heard))
         return "; ".join([when, *counted(server), *drained])
 
     def _group(self, group: Group) -> Iterator[str]:
-        stopped = f"start it: clp group start {group['name']}" if _stopped(group) else ""
-        yield self._head(f" {group['name']}", group["state"], stopped)
+        start = said("start it: {command}", command=f"clp group start {group['name']}")
+        stopped = start if _stopped(group) else ""
+        yield from self._head(f" {group['name']}", group["state"], stopped)
         if group["server"]:
-            yield self._row("current", group["server"], indent=4)
+            yield from self._row("current", group["server"], indent=4)
         for resource in group["resources"]:
-            yield self._row(resource["name"], resource["state"], resource["type"], indent=4)
+            yield from self._row(resource["name"], resource["state"], resource["type"], indent=4)
         for name in rivals(group):
-            yield self._row(f"also on {name}", group["servers"][name]["state"], "IT RUNS TWICE", 4)
+            yield from self._row(
+                f"also on {name}", group["servers"][name]["state"], said("IT RUNS TWICE"), 4
+            )
         yield from self._why(group["because"])
 
     def _monitor(self, monitor: Monitor) -> Iterator[str]:
-        watches = f"watches {monitor['target']}" if monitor["target"] else ""
-        yield self._row(monitor["name"], monitor["state"], watches)
+        its = said("watches {target}", target=monitor["target"])
+        watches = its if monitor["target"] else ""
+        yield from self._row(monitor["name"], monitor["state"], watches)
         for name, server in monitor["servers"].items():
             if server["dummy"] or monitor["state"] not in {"Normal", "Offline", "Unused"}:
-                yield self._row(f"on {name}", server["state"], look(server), indent=4)
+                yield from self._row(f"on {name}", server["state"], look(server), indent=4)
         for command in [] if self.status["suspended"] else undo(monitor, self.status):
-            yield from self._loud(f"      End it: {command}")
+            yield from self._loud("      " + said("End it: {command}", command=command))
 
     def _advice(self) -> Iterator[str]:
         if self.status["phase"] == "offline":
-            yield "The cluster service is stopped here. Start it: clp server start"
+            text = "The cluster service is stopped here. Start it: {command}"
+            yield from self._wrapped(said(text, command="clp server start"))
             if all(server["state"] == "Offline" for server in self.status["servers"]):
-                yield "No server runs it. Start it on all of them: clp cluster start"
+                text = "No server runs it. Start it on all of them: {command}"
+                yield from self._wrapped(said(text, command="clp cluster start"))
         elif found := abnormal(self.status):
-            yield f"Not normal: {', '.join(found)}. Reasons and next steps: clp why"
+            text = "Not normal: {names}. Reasons and next steps: {command}"
+            told = said(text, names=", ".join(found), command="clp why")
+            yield from self._wrapped(told)
 
-    def _head(self, name: str, state: str, comment: str = "") -> str:
+    def _head(self, name: str, state: str, comment: str = "") -> Iterator[str]:
         """Draw a server or group: its name is padded with dots, as clpstat does."""
         dots = self.paint.quiet(" " + "." * (self.width - len(name)))
         return self._line(f" {name}{dots}", state, comment)
 
-    def _row(self, name: str, state: str, comment: str = "", indent: int = 2) -> str:
+    def _row(self, name: str, state: str, comment: str = "", indent: int = 2) -> Iterator[str]:
         return self._line(f"{' ' * indent}{name:<{self.width + 2 - indent}}", state, comment)
 
-    def _line(self, head: str, state: str, comment: str) -> str:
+    def _line(self, head: str, state: str, comment: str) -> Iterator[str]:
+        """Draw a line; on a narrow terminal its comment goes on below itself, or below the line."""
         if not comment:
-            return f"{head}: {self.paint.state(state)}"
-        return f"{head}: {self.paint.state(state, _STATE)} {self.paint.quiet(comment)}"
+            yield f"{head}: {self.paint.state(state)}"
+            return
+        begin = self.width + 4 + _STATE + 1
+        room = None if self.columns is None else self.columns - begin
+        below = room is not None and room < min(_NARROWEST, cells(comment) + 1)
+        first, *rest = wrap(comment, " " * (_BELOW if below else begin), self.columns)
+        if below:
+            yield f"{head}: {self.paint.state(state)}"
+            rest = [first, *rest]
+        else:
+            yield f"{head}: {self.paint.state(state, _STATE)} {self.paint.quiet(first[begin:])}"
+        yield from map(self.paint.quiet, rest)
 
     def _why(self, because: Because | None) -> Sequence[str]:
         if not because:
@@ -222,9 +252,11 @@ class _Page:
         return self._loud(f"      {words.sentence(because)} [{because['key']}]")
 
     def _loud(self, text: str) -> list[str]:
+        return [self.paint.loud(line) for line in self._wrapped(text)]
+
+    def _wrapped(self, text: str) -> Iterable[str]:
         bare = text.lstrip()
-        lines = wrap(bare, " " * (len(text) - len(bare)), self.columns)
-        return [self.paint.loud(line) for line in lines]
+        return wrap(bare, " " * (len(text) - len(bare)), self.columns, hang="  ")
 
 
 PHASES: Final = {

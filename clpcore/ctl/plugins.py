@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from clpcore.ctl import control, words
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, command
+from clpcore.ctl.plugged import with_plugins
 from clpcore.ctl.screen import Paint, paint_for
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from clpcore.ctl.document import Plugins
+    from clpcore.host import Registry
 
 
 def parser() -> Parser:
@@ -39,20 +41,21 @@ def run(args: Namespace) -> Exit:
     except Failure as failure:
         if failure.code is not Exit.NO_AGENT:
             raise
-        found, agent = _installed(), False
+        found, agent = with_plugins(_installed), False
+    deadly = [one["distribution"] for one in found["refused"] if one.get("deadly")]
     if args.json:
         print(json.dumps({"agent": agent, **found}))
-        return Exit.DONE
+        return Exit.REFUSED if deadly else Exit.DONE
     if not agent:
         print("No agent runs here; this is what it would have:")
     print("\n".join(_lines(found, paint_for(sys.stdout))))
+    if deadly:
+        what = f"{', '.join(deadly)} cannot be loaded: whoever loads it ends or hangs"
+        raise Failure(Exit.REFUSED, what, "mend or uninstall it")
     return Exit.DONE
 
 
-def _installed() -> Plugins:
-    from clpcore import host
-
-    registry = host.load()
+def _installed(registry: Registry) -> Plugins:
     return {
         "drivers": [
             {
@@ -71,6 +74,7 @@ def _installed() -> Plugins:
                 "distribution": one.distribution,
                 "reason": one.reason,
                 "remedy": one.remedy,
+                "deadly": one.deadly,
             }
             for one in registry.refused
         ],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from clpcore.ctl.ends import Exit, Failure
 
-Check = Callable[[str], bool]
+Wrong = Callable[[str], str]  # gives what is wrong with an answer, empty if nothing is
 
 
 class Questions:
@@ -20,20 +20,31 @@ class Questions:
         self._asks = asks
         self._missing: list[str] = []
 
-    def ask(self, flag: str, question: str, default: str = "", check: Check = bool) -> str:
-        """Give the answer that *check* takes; *flag* would have said it."""
+    def ask(self, flag: str, question: str, wrong: Wrong, default: str = "") -> str:
+        """Give the answer; *flag* would have said it, and *default* is what an empty one means."""
         if not self._asks:
             self._missing.append(flag)
             return default
         while True:
             answer = _answer(f"{question} [{default}]: " if default else f"{question}: ")
-            if check(answer or default):
+            what = wrong(answer or default)
+            if not what:
                 return answer or default
+            print(f"  {what}", file=sys.stderr)
 
-    def ask_list(self, flag: str, question: str, check: Check) -> list[str]:
-        """Give answers until an empty one."""
-        found: list[str] = []
-        while answer := self.ask(flag, question, check=lambda text: not text or check(text)):
+    def offer(self, question: str, wrong: Wrong, default: str) -> str:
+        """Give the answer, or *default* where nobody is there: no flag need say it."""
+        return self.ask("", question, wrong, default) if self._asks else default
+
+    def ask_list(
+        self, flag: str, first: str, more: str, wrong: Callable[[str, list[str]], str]
+    ) -> list[str]:
+        """Give one answer or more, until an empty one; *wrong* sees those before, too."""
+        found = [self.ask(flag, first, lambda text: wrong(text, []))]
+        while self._asks:
+            answer = self.ask(flag, more, lambda text: wrong(text, found) if text else "")
+            if not answer:
+                break
             found.append(answer)
         return found
 

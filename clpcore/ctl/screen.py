@@ -167,8 +167,10 @@ class Line:
             sys.stderr.flush()
 
 
-def wrap(text: str, indent: str, columns: int | None) -> Iterable[str]:
+def wrap(text: str, indent: str, columns: int | None, hang: str = "") -> Iterable[str]:
     """Give *text* in lines that start with *indent*; one line where there is no terminal.
+
+    From the second on they start with *hang*, too.
 
     Lines end at spaces, and, as nothing else is possible in Japanese, between two wide letters.
     """
@@ -177,9 +179,9 @@ def wrap(text: str, indent: str, columns: int | None) -> Iterable[str]:
     width = max(columns - 1 - len(indent), 20)
     lines, line = [], ""
     for piece in _pieces(text):
-        if line and cells(line + piece.rstrip()) > width:
+        if line.strip() and cells(line + piece.rstrip()) > width:
             lines.append(indent + line.rstrip())
-            line = ""
+            line = hang
         line += piece
     return [*lines, indent + line.rstrip()]
 

@@ -22,7 +22,7 @@ _VERBS = (
         service="it goes on where it is; a group with automatic failback may move to its home.",
         example="""
             clp server start
-            clp server start --alone    the other servers are down, I have seen it myself
+            clp server start --alone    the other servers are off, I have seen it myself
         """,
         after="`clp status`; if the server waits, `clp why SERVER` tells for whom.",
     ),

@@ -14,6 +14,7 @@ from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.page import page
 from clpcore.ctl.parsing import Parser, command
 from clpcore.ctl.screen import Frame, paint_for, size, wakes
+from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,9 +60,10 @@ def run(args: Namespace) -> Exit:
     return Exit.DONE
 
 
-def ask() -> Status:
-    """Ask the agent for the status document."""
-    status: Status = control.ask(do="status")["status"]
+def ask(server: str = "") -> Status:
+    """Ask the agent for the status document: its own, or that of another *server*'s agent."""
+    where = {"server": server} if server else {}
+    status: Status = control.ask(do="status", **where)["status"]
     return status
 
 
@@ -96,11 +98,12 @@ class _Live:
         """Draw what comes, until the agent goes away."""
         try:
             with control.Connection({"do": "watch"}) as connection:
-                self._draw("Ctrl-C ends")
+                self._draw(said("Ctrl-C ends"))
                 while self._next(connection):
-                    self._draw("Ctrl-C ends")
+                    self._draw(said("Ctrl-C ends"))
         except Failure:
-            self._draw("THE AGENT DOES NOT ANSWER; looking for it again. Ctrl-C ends")
+            text = "THE AGENT DOES NOT ANSWER; looking for it again. Ctrl-C ends"
+            self._draw(said(text))
 
     def _next(self, connection: control.Connection) -> bool:
         """Take what comes; a resize or a second without anything is a reason to draw, too."""

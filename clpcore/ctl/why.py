@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl import control, names, rows, words
 from clpcore.ctl.ends import Exit
@@ -13,11 +13,15 @@ from clpcore.ctl.page import PHASES, abnormal, ago, counted, look, rivals, troub
 from clpcore.ctl.parsing import Parser, command
 from clpcore.ctl.screen import Paint, paint_for
 from clpcore.ctl.status import ask
+from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from clpcore.ctl.document import Because, Group, Monitor, Row, Server, Status
+
+
+_UNHEARD: Final = "{name} is {state}; not heard since the agent here started."
 
 
 def parser() -> Parser:
@@ -44,7 +48,7 @@ def run(args: Namespace) -> Exit:
     status = ask()
     subjects = _subjects(status)
     if args.thing:
-        names.check("server, group, resource or monitor", args.thing, subjects)
+        names.check("thing", args.thing, subjects)
     things = [args.thing] if args.thing else abnormal(status)
     found = [_Found(status, thing, subjects[thing]) for thing in things]
     if args.json:
@@ -67,7 +71,7 @@ def _print_json(status: Status, found: Sequence[_Found], thing: str | None) -> N
 def _general(status: Status, *, fine: bool) -> list[str]:
     """Give what is wrong beside servers, groups and monitors, or that nothing at all is wrong."""
     lines = list(troubles(status, ""))
-    return lines or (["Everything is normal."] if fine else [])
+    return lines or ([said("Everything is normal.")] if fine else [])
 
 
 class _Found:
@@ -97,10 +101,10 @@ class _Found:
         """Give it for operators."""
         above = [*self.subject.lines(paint)]
         if step := self.subject.step():
-            above.append(f"  Next step: {step}")
+            above.append("  " + said("Next step: {step}", step=step))
         yield from above
         if self.past:
-            yield f"How it came to this (the journal of {self.me}):"
+            yield said("How it came to this (the journal of {server}):", server=self.me)
         for row in self.past:
             yield f"  {rows.line(row, paint)}"
         if not self.normal and not step:
@@ -112,17 +116,20 @@ class _Found:
         for row in reversed(self.past):
             step = rows.told(row)["remedy"]
             if row["severity"] != "info" and step:
-                if f"Next step: {step}" not in above:
-                    yield f"  Next step for {row['key']}: {step}"
+                if said("Next step: {step}", step=step) not in above:
+                    yield "  " + said("Next step for {key}: {step}", key=row["key"], step=step)
                 return
 
     def _more(self) -> Iterator[str]:
         """Say where the rest of the story is: every server journals its own part."""
-        of = f"the journal of {self.me}"
-        here = f"This is {of}" if self.past else f"{of.capitalize()} has nothing about it"
+        there = said("This is the journal of {server}", server=self.me)
+        empty = said("The journal of {server} has nothing about it", server=self.me)
         for one in self.others:
-            silent = "when it is back, " if one["state"] == "Unknown" else ""
-            yield f"{here}; {silent}on {one['name']} run: clp why {self.name}"
+            back = "{here}; when it is back, on {server} run: {command}"
+            now = "{here}; on {server} run: {command}"
+            text = back if one["state"] == "Unknown" else now
+            here, command = there if self.past else empty, f"clp why {self.name}"
+            yield said(text, here=here, server=one["name"], command=command)
 
 
 def _subjects(status: Status) -> dict[str, _Subject]:
@@ -148,31 +155,35 @@ class _Server:
         self.phase = status["phase"] if self.name == status["server"] else ""
 
     def lines(self, paint: Paint) -> Iterator[str]:
-        heard = self.now["heard_ms_ago"]
-        last = "" if heard is None else f"; last heard {ago(heard)} ago"
-        if heard is None and not self.phase:
-            last = "; not heard since the agent here started"
-        if self.now["state"] == "Offline":
-            last = ""  # the agent of one that has left is heard on
-        yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{last}."
+        name, state = paint.loud(self.name), paint.state(self.now["state"])
+        yield said(self._heard(), name=name, state=state, time=ago(self.now["heard_ms_ago"] or 0))
         if phase := PHASES.get(self.phase):
-            yield f"  It is {self.phase}: {phase}."
-        yield from (f"  It {word}." for word in counted(self.now))
+            yield "  " + said("It is {phase}: {what}.", phase=self.phase, what=said(phase))
+        yield from ("  " + said("It {what}.", what=word) for word in counted(self.now))
         if self.now["drained"]:
-            yield "  It is drained: an operator has taken its groups away, and it takes no others."
+            text = "It is drained: an operator has taken its groups away, and it takes no others."
+            yield "  " + said(text)
         for heartbeat in self.now["heartbeats"]:
             yield f"  {heartbeat['name']}: {paint.state(heartbeat['state'])}"
+
+    def _heard(self) -> str:
+        """Give the text that says how it is, and when it was heard where that matters."""
+        if self.now["state"] == "Offline":
+            return "{name} is {state}."  # the agent of one that has left is heard on
+        if self.now["heard_ms_ago"] is not None:
+            return "{name} is {state}; last heard {time} ago."
+        return "{name} is {state}." if self.phase else _UNHEARD
 
     def step(self) -> str:
         if self.now["state"] == "Offline":
             return f"clp server start {self.name}"
         if self.phase == "starting":
-            return (
+            return said(
                 "start the other servers; if you have seen yourself that they are off and they "
                 "stay off: clp server start --alone"
             )
         if self.now["state"] == "Unknown" and self.now["heard_ms_ago"] is None:
-            return f"start {self.name}; if it runs, see there: clp status"
+            return said("start {server}; if it runs, see there: clp status", server=self.name)
         return f"clp server undrain {self.name}" if self.now["drained"] else ""
 
     def witnesses(self, _: Status) -> Iterable[str]:
@@ -191,13 +202,15 @@ class _Group:
         for resource in self.now["resources"]:
             if resource["name"] == self.resource:
                 state = paint.state(resource["state"])
-                yield f"{paint.loud(self.resource)} is {state}; it belongs to {self.name}."
-        where = f" on {self.now['server']}" if self.now["server"] else ""
-        yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{where}."
+                text, name = "{name} is {state}; it belongs to {group}.", paint.loud(self.resource)
+                yield said(text, name=name, state=state, group=self.name)
+        text = "{name} is {state} on {server}." if self.now["server"] else "{name} is {state}."
+        name, state = paint.loud(self.name), paint.state(self.now["state"])
+        yield said(text, name=name, state=state, server=self.now["server"])
         yield from _reason(self.now["because"])
         for name, server in self.now["servers"].items():
-            can = "can" if server["can_take"] else "cannot"
-            ability = "" if name == self.now["server"] else f", {can} take it"
+            can = said(", can take it") if server["can_take"] else said(", cannot take it")
+            ability = "" if name == self.now["server"] else can
             yield f"  {name}: {paint.state(server['state'])}{ability}"
             # What others waited for is no news once it is online.
             note = None if self.now["state"] == "Online" else server["note"]
@@ -207,7 +220,8 @@ class _Group:
 
     def step(self) -> str:
         stopped = self.now["wanted"] == "stopped"
-        word = f"it is to stay stopped until you say: clp group start {self.name}"
+        command = f"clp group start {self.name}"
+        word = said("it is to stay stopped until you say: {command}", command=command)
         return word if stopped else ""
 
     def witnesses(self, status: Status) -> Iterable[str]:
@@ -224,11 +238,13 @@ class _Monitor:
         self.status = status
 
     def lines(self, paint: Paint) -> Iterator[str]:
-        target = f"; it watches {self.now['target']}" if self.now["target"] else ""
-        yield f"{paint.loud(self.name)} is {paint.state(self.now['state'])}{target}."
-        for name, server in self.now["servers"].items():
-            said = [said] if (said := look(server)) else []
-            yield ": ".join([f"  on {name}", paint.state(server["state"]), *said])
+        watches, stands = "{name} is {state}; it watches {target}.", "{name} is {state}."
+        name, state = paint.loud(self.name), paint.state(self.now["state"])
+        text, target = watches if self.now["target"] else stands, self.now["target"]
+        yield said(text, name=name, state=state, target=target)
+        for server, there in self.now["servers"].items():
+            on = "  " + said("on {server}", server=server)
+            yield ": ".join([on, paint.state(there["state"]), *filter(None, [look(there)])])
 
     def step(self) -> str:
         return "; ".join(undo(self.now, self.status))
@@ -253,4 +269,4 @@ def _reason(because: Because | None, indent: str = "  ") -> Iterator[str]:
     if because:
         yield f"{indent}{words.sentence(because)} [{because['key']}]"
         if remedy := words.remedy(because):
-            yield f"{indent}Next step: {remedy}"
+            yield indent + said("Next step: {step}", step=remedy)

@@ -1,4 +1,4 @@
-"""The sentences of the catalogue, as operators read them.
+"""The sentences of the catalogue, and those of the commands, in the operator's language.
 
 They are read as data: importing ``clpcore.messages`` costs more than all the rest of `clp status`
 (attrs and importlib.resources). tests/ctl compares every sentence with ``messages.render``.
@@ -28,6 +28,23 @@ def language() -> str:
     names = ("CLP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((os.environ[name] for name in names if os.environ.get(name)), "")
     return "ja" if locale.startswith("ja") else "en"
+
+
+@functools.cache
+def _translations() -> dict[str, str]:
+    import tomllib
+
+    with open(f"{clpcore.__path__[0]}/ctl/texts_ja.toml", "rb") as file:  # noqa: PTH123 - as below
+        return tomllib.load(file)
+
+
+def said(text: str, **args: object) -> str:
+    """Give a text of the commands themselves, with its arguments, in the reader's language.
+
+    *text* is English; texts_ja.toml has the Japanese for it. tests/ctl compares both.
+    """
+    there = _translations().get(text, text) if language() == "ja" else text
+    return there.format_map(args)
 
 
 @functools.cache

@@ -85,7 +85,8 @@ def _load(
         refused += [_shadowed(owner_of(other), owner) for other in others]
         if first.name in deadly:
             remedy = _UNINSTALL.format(owner.distribution)
-            refused.append(Refused(first.name, owner.distribution, deadly[first.name], remedy))
+            reason = deadly[first.name]
+            refused.append(Refused(first.name, owner.distribution, reason, remedy, deadly=True))
             continue
         begins(first.name)
         try:

@@ -27,12 +27,16 @@ class Owner:
 
 @attrs.frozen
 class Refused:
-    """A plugin none of whose drivers is used, why, and what would make it fit."""
+    """A plugin none of whose drivers is used, why, and what would make it fit.
+
+    *deadly*: it ended or blocked the process that loaded it, as it will the next one.
+    """
 
     plugin: str
     distribution: str
     reason: str
     remedy: str
+    deadly: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -24,12 +24,15 @@ from clpcore.model.states import Phase
 from clpcore.runtime import attempts, briefs, clock
 from clpcore.runtime.companions import Companions
 from clpcore.runtime.deeds import End
+from clpcore.runtime.feeder import Feeder, Terms
+from clpcore.runtime.hearing import Hearing
 from clpcore.runtime.member import Member, Setup
 from clpcore.runtime.metrics.shown import MetricsSocket
 from clpcore.runtime.metrics.text import Facts
 from clpcore.runtime.operators import telling
 from clpcore.runtime.operators.control import Control, Document, refusal
 from clpcore.runtime.operators.desk import Desk
+from clpcore.runtime.operators.elsewhere import Elsewhere
 from clpcore.runtime.operators.verbs import Verbs
 from clpcore.runtime.operators.watching import MakeStatus, Status
 from clpcore.runtime.revisions import requests
@@ -76,7 +79,7 @@ class Agent:
 
     def __init__(self, setup: Setup, documents: Documents) -> None:
         """Prepare; ``run`` does everything."""
-        root = setup.where.root
+        root, me = setup.where.root, setup.where.server
         self._setup = setup
         self._documents = documents
         self._ending: asyncio.Future[End] = asyncio.get_running_loop().create_future()
@@ -85,18 +88,39 @@ class Agent:
         self._store_fails_since: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._desk = Desk()
+        self._elsewhere = Elsewhere(self, setup.config, me, root, self._desk)
         asked = {
             **requests.verbs(lambda: self._steward, self._desk),
             **telling.verbs(self._say, self._desk),
+            **self._elsewhere.verbs,
         }
-        self._verbs = Verbs(self, self._desk, root.store, setup.where.server, asked)
+        self._verbs = Verbs(
+            self,
+            self._desk,
+            root.store,
+            me,
+            asked,
+            elsewhere={"status": self._elsewhere.status},
+        )
         self._control = Control(root.control, self._verbs.serve)
         self._store = Store(root.store, root.boot, self)
         self._ledger = Ledger(self._store, root.boot, self._written)
         self._troubles = Troubles(self._ledger.say)
         self._metrics = MetricsSocket(root.metrics, self._desk, self._metrics_facts)
         self._companions = Companions(self._troubles)
+        self._feeder = Feeder(setup.watchdog, self._terms, self._troubles)
         self._steward = self._make_steward()
+
+    @property
+    def _terms(self) -> Terms:
+        arbiter = self._setup.config.arbiter
+        where = self._setup.where
+        return Terms(
+            server=where.server,
+            timeout=arbiter.watchdog if arbiter is not None and arbiter.lease else 0,
+            until=lambda: self._member.feed_until() if self._member else 0,
+            mark=where.root.armed,
+        )
 
     def _make_steward(self) -> Steward:
         me, config = self._setup.where.server, self._setup.config
@@ -107,6 +131,7 @@ class Agent:
             server=me,
             others=others,
             lately=max(_LATELY, _BEATS * config.heartbeat_interval),
+            timeout=config.heartbeat_timeout,
             troubles=self._troubles,
         )
         return Steward(here, self, self._setup.committed)
@@ -155,13 +180,16 @@ class Agent:
             begun,
             self._ledger,
             self._troubles,
-            self._steward,
+            Hearing(self._steward, self._elsewhere),
             changed=self._verbs.watchers.changed,
             end=self._end,
+            starve=self._feeder.starve,
         )
         boot, start = member.incarnation.boot.counter, member.incarnation.start
         self._troubles.tell(messages.because("pm1", server=where.server, boot=boot, start=start))
         self._member = member
+        await self._feeder.arm()
+        self._begin(self._feeder.keep())
         member.start()
         self._steward.start(self._setup.edited)
         self._setup.notify.ready()
@@ -178,7 +206,9 @@ class Agent:
             closing.callback(self._verbs.watchers.close)
             closing.callback(self._control.close)
             closing.callback(self._metrics.close)
+            closing.callback(self._elsewhere.close)
             closing.callback(self._steward.close)
+            closing.push_async_callback(self._feeder.close)
             if self._member is not None:
                 closing.push_async_callback(self._member.close)
             for task in self._tasks:
@@ -299,6 +329,11 @@ class Agent:
         """Give the servers with a session."""
         return self._member.connected if self._member else frozenset()
 
+    @property
+    def cohorts(self) -> Mapping[str, tuple[str, ...]]:
+        """Give, by group, the servers without whose word nobody may take it."""
+        return self._member.cohorts if self._member else {}
+
     def send(self, to: str, word: Dispatch) -> None:
         """Send to a server of the configuration."""
         if self._member is not None:
@@ -355,6 +390,7 @@ class Agent:
             "start": incarnation.start if incarnation else None,
             "power": self._setup.power.name,
             "shield": dict(self._documents.shield),
+            "watchdog": self._feeder.state,
             "troubles": self._trouble_documents(),
             **(member.document if member else {}),
         }

@@ -12,13 +12,15 @@ import attrs
 
 from clpcore import api, messages
 from clpcore.model import actions as act
-from clpcore.model.config import ClusterConfig
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Done, Input, Outcome
 from clpcore.model.peer import Letter
 from clpcore.model.states import FinalAction, Presence, Verdict
 from clpcore.runtime import clock
+from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.power import NoPower, Power, PowerError
 from clpcore.runtime.troubles import Troubles
+from clpcore.runtime.workers.paths import Receive
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,16 @@ class Drivers(Protocol):
         """Call a driver; never raises."""
         ...
 
+    async def kill(self, group: str) -> None:
+        """Kill what runs for *group*, and call off its calls."""
+        ...
+
+    async def open_path(
+        self, heartbeat: Heartbeat, call: act.Call, others: tuple[str, ...], receive: Receive
+    ) -> DrivenPath:
+        """Open a heartbeat path that a driver drives; raises ``NoPath``."""
+        ...
+
     async def close(self) -> None:
         """End whatever calls drivers."""
         ...
@@ -63,7 +75,11 @@ class Post(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Helpers:
-    """Who helps to do it: *feed* takes outcomes, *answer* tells operators, *end* ends the agent."""
+    """Who helps to do it.
+
+    *feed* takes outcomes, *answer* tells operators, *end* ends the agent; *starve* takes after how
+    many ms the watchdog is fed no more: the machine should have stopped by then.
+    """
 
     drivers: Drivers
     post: Post
@@ -72,6 +88,7 @@ class Helpers:
     feed: Callable[[Input], None]
     answer: Callable[[act.Answer], None]
     end: Callable[[End], None]
+    starve: Callable[[int], None]
 
 
 class Deeds:
@@ -88,8 +105,8 @@ class Deeds:
     def perform(self, action: act.Action) -> None:
         """Begin one action."""
         match action:
-            case act.Probe() | act.Activate() | act.Deactivate() | act.Observe() | act.Hook():
-                self._start(self._drive(action))
+            case act.Kill(group=group):
+                self._start(self._kill(group))
             case act.Send(to=to, letter=letter):
                 self._by.post.send(to, letter)
             case act.Answer():
@@ -97,12 +114,15 @@ class Deeds:
             case act.StopSelf(how=how):
                 if not self._stopping:
                     self._stopping = True
+                    self._by.starve(self._config.heartbeat_timeout)
                     self._start(self._stop_machine(how))
             case act.Left(stay=stay):
                 if not stay:
                     self._by.end(End.LEFT)
             case act.RaiseBoot():
                 self._by.end(End.AGAIN)
+            case _:
+                self._start(self._drive(action))
 
     def close(self) -> None:
         """Wait for nothing any more."""
@@ -113,6 +133,12 @@ class Deeds:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _kill(self, group: str) -> None:
+        try:
+            await self._by.drivers.kill(group)
+        except Exception:
+            logger.exception("group %s could not be killed; the core looks what is left", group)
 
     async def _drive(self, action: act.Driven) -> None:
         try:

@@ -1,34 +1,28 @@
-"""Reads the configuration in a process of its own that ends afterwards.
+"""Reads the configuration in a process of its own.
 
 Configuration cannot be read without the plugins, and the agent must not load them: their code
-would stay in it. A plugin that ends or blocks that process is refused, and the others are loaded
-once more without it.
+would stay in it.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import pickle
-import select
-import signal
-import struct
-import time
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from clpcore.api import Kind
 from clpcore.model.config import ClusterConfig
 from clpcore.model.revisions import Revision
+from clpcore.runtime.apart import Apart, NoResultError
 from clpcore.runtime.places import Root
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from clpcore.host import Registry
 
 _PATIENCE: Final = 15.0  # seconds for one plugin, or for the configuration after them
-_SIZE: Final = struct.Struct("=Q")
 
 
 class LoadingError(Exception):
@@ -54,93 +48,15 @@ class Loaded:
 
 
 @attrs.frozen
-class _Begins:
-    """Loading a plugin begins; no name: all are loaded, and the configuration is read."""
-
-    plugin: str
-
-
-_Word: TypeAlias = _Begins | Loaded
-
-
-class _NoAnswer(Exception):
-    """The process ended, or says nothing any more."""
-
-
-@attrs.define
-class _Reader:
-    """One process that reads, and the pipe that its words come through."""
-
-    pid: int
-    _pidfd: int
-    _words: int
-
-    @classmethod
-    def fork(cls, root: Root, deadly: Mapping[str, str]) -> _Reader:
-        """Fork it. The caller has one thread, and does other things meanwhile."""
-        words, ours = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(words)
-            _be_the_reader(root, deadly, ours)
-        os.close(ours)
-        return cls(pid, os.pidfd_open(pid), words)
-
-    def hear(self) -> _Word:
-        """Give its next word.
-
-        Raises:
-            _NoAnswer: none comes; says why, as what the plugin that it loads has done.
-
-        """
-        deadline = time.monotonic() + _PATIENCE
-        (size,) = _SIZE.unpack(self._read(_SIZE.size, deadline))
-        word: _Word = pickle.loads(self._read(size, deadline))  # noqa: S301 - from our own child
-        return word
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        data = b""
-        while len(data) < size:
-            left = max(0.0, deadline - time.monotonic())
-            ready = select.select([self._words, self._pidfd], [], [], left)[0]
-            if not ready:
-                raise _NoAnswer(f"had said nothing for {_PATIENCE:g} s")
-            # Its end counts only when nothing is left to read. The end of the pipe says nothing:
-            # a child that a plugin has forked may hold it open for ever.
-            chunk = os.read(self._words, size - len(data)) if self._words in ready else b""
-            if not chunk:
-                raise _NoAnswer(self._last_words())
-            data += chunk
-        return data
-
-    def _last_words(self) -> str:
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        code = os.waitstatus_to_exitcode(status)
-        how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"{how} before it answered"
-
-    def close(self) -> None:
-        """End it, if it has not ended."""
-        os.close(self._words)
-        os.close(self._pidfd)
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-
-
-@attrs.define
 class Loading:
     """The reading, which goes on beside the caller until ``result``."""
 
-    _root: Root
-    _reader: _Reader
-    _deadly: dict[str, str] = attrs.field(factory=dict)
+    _apart: Apart[Loaded]
 
     @classmethod
     def begin(cls, root: Root) -> Loading:
         """Begin; the caller has one thread until it has the result."""
-        return cls(root, _Reader.fork(root, {}))
+        return cls(Apart.begin(functools.partial(_load, root), _PATIENCE))
 
     def result(self) -> Loaded:
         """Wait for the answer.
@@ -149,54 +65,16 @@ class Loading:
             LoadingError: there is none, although every plugin that may be why is refused.
 
         """
-        while True:
-            loaded = self._answer()
-            if loaded is not None:
-                return loaded
-            self._reader = _Reader.fork(self._root, self._deadly)
-
-    def _answer(self) -> Loaded | None:
-        """Give the answer; None after a plugin has kept the reader from giving any."""
-        plugin = ""
         try:
-            while isinstance(word := self._reader.hear(), _Begins):
-                plugin = word.plugin
-        except _NoAnswer as why:
-            if not plugin or plugin in self._deadly:
-                raise LoadingError(f"it {why}: see the log above") from None
-            logger.error("plugin %s is refused: the process that loads it %s", plugin, why)  # noqa: TRY400 - no error of ours
-            self._deadly[plugin] = f"the process that loads it {why}"
-            return None
-        finally:
-            self._reader.close()
-        return word
+            return self._apart.result()
+        except NoResultError as why:
+            raise LoadingError(f"{why}: see the log above") from None
 
 
-def _be_the_reader(root: Root, deadly: Mapping[str, str], words: int) -> NoReturn:
-    code = 1
-    try:
-        os.dup2(2, 1)  # what plugins print belongs to the log
-        _say(words, _load(root, deadly, lambda plugin: _say(words, _Begins(plugin))))
-        code = 0
-    except BaseException:
-        logger.exception("the configuration could not be read")
-    finally:
-        os._exit(code)
-
-
-def _say(words: int, word: _Word) -> None:
-    data = pickle.dumps(word)
-    data = _SIZE.pack(len(data)) + data
-    while data:
-        data = data[os.write(words, data) :]
-
-
-def _load(root: Root, deadly: Mapping[str, str], begins: Callable[[str], None]) -> Loaded:
-    from clpcore import config, host  # noqa: PLC0415 - only this process needs it
+def _load(root: Root, registry: Registry) -> Loaded:
+    from clpcore import config  # noqa: PLC0415 - only the process apart needs it
     from clpcore.runtime.revisions import beginning  # noqa: PLC0415 - the same
 
-    registry = host.load(deadly=deadly, begins=begins)
-    begins("")
     try:
         begun = beginning.begin(root)
         folder = begun.conf if begun else root.conf

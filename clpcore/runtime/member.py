@@ -11,17 +11,18 @@ from typing import Any, Final, Protocol
 import attrs
 
 from clpcore import api, messages
-from clpcore.model.actions import Answer
-from clpcore.model.config import ClusterConfig
+from clpcore.model.actions import Answer, Call
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
 from clpcore.model.peer import Beat
 from clpcore.model.requests import Op, Request
 from clpcore.model.revisions import Dispatch
 from clpcore.model.state import ClusterState, Decision
-from clpcore.model.states import Phase
+from clpcore.model.states import Event, Phase, Role
 from clpcore.runtime import clock
 from clpcore.runtime.deeds import Deeds, Drivers, End, Helpers
 from clpcore.runtime.driving.kept import Watch
+from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.links.network import Network
 from clpcore.runtime.links.newest import Newest
 from clpcore.runtime.links.sessions import Credentials
@@ -36,6 +37,8 @@ from clpcore.runtime.store.gate import Gate
 from clpcore.runtime.store.ledger import Begun, Ledger
 from clpcore.runtime.troubles import Troubles
 from clpcore.runtime.turns import Core, Turns
+from clpcore.runtime.watchdog import Watchdog
+from clpcore.runtime.workers.paths import Receive
 from clpcore.wire import keys
 from clpcore.wire.hello import Identity
 
@@ -59,11 +62,17 @@ class Setup:
     drivers: Drivers
     power: Power
     notify: Notify
+    watchdog: Watchdog
     tally: Tally = attrs.field(factory=Tally)
 
 
 class Courier(Protocol):
     """Who hears what agents say to each other about the configuration."""
+
+    @property
+    def committed(self) -> str:
+        """Give the name of the revision that this server has committed."""
+        ...
 
     def heard(self, sender: str, name: str) -> None:
         """Hear which revision *sender* has committed."""
@@ -87,6 +96,7 @@ class Member:
         *,
         changed: Callable[[], None],
         end: Callable[[End], None],
+        starve: Callable[[int], None],
     ) -> None:
         """Take up the life that has *begun*; *changed* hears of every new state."""
         self._setup = setup
@@ -98,7 +108,7 @@ class Member:
         self.incarnation = begun.life.incarnation
         self._me = Identity(setup.where.server, self.incarnation)
         self._network = self._make_network(begun)
-        self._deeds = self._make_deeds(end)
+        self._deeds = self._make_deeds(end, starve)
         self._gate = Gate(self._deeds.perform, self._announce)
         self._durable = self._first_state(begun)  # what others may know of
         self._turns = Turns(setup.core, setup.config, self._durable, self)
@@ -114,12 +124,35 @@ class Member:
         others = [name for name in self._config.server_names if name != self._me.server]
         newest = Newest.opened(self._setup.where.root.newest, others)
         network = Network(
-            self._config, credentials, self._troubles, newest, self._hear, self._courier.take
+            self._config,
+            credentials,
+            self._troubles,
+            newest,
+            self._hear,
+            self._courier.take,
+            self._open_path,
         )
         network.remember(begun.run.boots)
         return network
 
-    def _make_deeds(self, end: Callable[[End], None]) -> Deeds:
+    async def _open_path(self, heartbeat: Heartbeat, receive: Receive) -> DrivenPath:
+        """Let the plugin of a heartbeat open its path."""
+        me = self._me.server
+        others = tuple(name for name in self._config.server_names if name != me)
+        call = Call(
+            event=Event.START,
+            role=Role.ACTIVE,
+            epoch=0,
+            server=me,
+            home="",
+            previous="",
+            group="",
+            resource="",
+            entry=heartbeat.name,
+        )
+        return await self._setup.drivers.open_path(heartbeat, call, others, receive)
+
+    def _make_deeds(self, end: Callable[[End], None], starve: Callable[[int], None]) -> Deeds:
         helpers = Helpers(
             drivers=self._setup.drivers,
             post=self._network,
@@ -128,6 +161,7 @@ class Member:
             feed=self.feed,
             answer=self._answer,
             end=end,
+            starve=starve,
         )
         return Deeds(self._me.server, self._config, helpers)
 
@@ -164,6 +198,15 @@ class Member:
     def connected(self) -> frozenset[str]:
         """Give the servers with a session."""
         return self._network.connected
+
+    def feed_until(self) -> int | None:
+        """Give until when the watchdog may be fed; any thread may ask: states are values."""
+        return self._setup.core.feed_until(self._config, self._turns.state)
+
+    @property
+    def cohorts(self) -> dict[str, tuple[str, ...]]:
+        """Give the cohort of each group's record."""
+        return {name: record.cohort for name, record in self._turns.state.kept.records.items()}
 
     @property
     def phase(self) -> Phase:
@@ -275,7 +318,7 @@ class Member:
     def _make_beat(self) -> Beat:
         """Give what is durable of us, and whom we hear now: that is seen, not decided."""
         known = self._setup.core.beat(self._config, self._durable)
-        beat = attrs.evolve(known, revision=self._setup.committed.revision.name)
+        beat = attrs.evolve(known, revision=self._courier.committed)
         if self._turns.state is self._durable:
             return beat
         newest = self._setup.core.beat(self._config, self._turns.state)

@@ -52,6 +52,11 @@ class Root:
         return self.path / "var/log/clpcore"
 
     @property
+    def states(self) -> Path:
+        """Give the folder of what drivers must find again after a reboot."""
+        return self.path / "var/lib/clpcore/resources"
+
+    @property
     def run(self) -> Path:
         """Give the folder of what is gone at reboot."""
         return self.path / "run/clpcore"
@@ -85,6 +90,16 @@ class Root:
     def lock(self) -> Path:
         """Give the file that the one agent of this server holds a lock on."""
         return self.run / "agent.lock"
+
+    @property
+    def armed(self) -> Path:
+        """Give the file that says that this boot's watchdog was armed, and not disarmed since."""
+        return self.run / "watchdog-armed"
+
+    @property
+    def watchdog(self) -> Path:
+        """Give the socket of the lab's init, which resets this server when it hears nothing."""
+        return self.path / "run/watchdog"
 
     @property
     def power(self) -> Path:

@@ -11,7 +11,7 @@ from typing import Final
 
 from clpcore import decide
 from clpcore.model.config import ClusterConfig
-from clpcore.runtime import power, priority
+from clpcore.runtime import power, priority, watchdog
 from clpcore.runtime.agent import Agent, Documents
 from clpcore.runtime.deeds import End
 from clpcore.runtime.loading import Loaded, Loading, LoadingError
@@ -66,6 +66,7 @@ def _run(where: Whereabouts, template: Template, loading: Loading, notify: Notif
         ),
         power=power.choose(where),
         notify=notify,
+        watchdog=watchdog.choose(where),
         tally=tally,
     )
     shield = priority.shield()
@@ -109,9 +110,9 @@ def _usable(loaded: Loaded, where: Whereabouts) -> ClusterConfig:
         if loaded.revision is not None:
             text += (
                 f"\nThis is revision {loaded.revision.name}, and not {where.root.conf}. If nothing "
-                "can be mended around it (a plugin that is not installed), move "
-                f"{where.root.revisions} away: {where.root.conf} is revision 1 then, and adopts "
-                "that of the other servers.\n"
+                "can be mended around it (a plugin that is not installed), take another one: "
+                "`clp config rollback NUMBER --offline` a former one, or `clp config apply "
+                "--offline` what stands there.\n"
             )
         raise CannotStart(text)
     if server not in config.server_by_name:

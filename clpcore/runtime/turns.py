@@ -44,6 +44,10 @@ class Core(Protocol):
         """Decide."""
         ...
 
+    def feed_until(self, config: ClusterConfig, state: ClusterState, /) -> int | None:
+        """Give until when (``now``) the watchdog may be fed; None: as long as the agent is well."""
+        ...
+
     def beat(self, config: ClusterConfig, state: ClusterState, /) -> Beat:
         """Give the heartbeat to send now."""
         ...

@@ -123,6 +123,7 @@ FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
     "kept": (_FAILS, *_cancelled()),
     "end": (_FAILS, *_cancelled()),
     "connect": (
+        attrs.evolve(_FAILS, unasked=True),
         Fault(name="is silent", manner=Manner.HANGS, change=lambda _: api.Reach.SILENT),
         Fault(name="is refused", manner=Manner.LIES, change=lambda _: api.Reach.REFUSED),
         *_cancelled(),

@@ -84,6 +84,24 @@ class MonitorSuite(Suite):
                         seen = f"observe ({name}) says NORMAL{story}"
                         self.break_rule(rules.NORMAL_IS_NO_GUESS, seen)
 
+    def test_what_it_keeps_ends_with_its_looks(self) -> None:
+        """For a monitor of capability KEEPS; also after a look in which anything went wrong."""
+        if api.Capability.KEEPS not in self.spec.capabilities:
+            return
+        for start, story in ((World, ""), (self.world, " after a look")):
+            self._check_rest(start(), story)
+        for world, _, _, story in self.sweep(self.world, "observe"):
+            self._check_rest(world, story)
+        for world, _, _, story in self.sweep(self.world, "rest"):
+            self._check_rest(world, story)
+
+    def _check_rest(self, world: World, story: str) -> None:
+        for again in ("", " called again"):
+            ended = self.play(world, "rest")
+            if not ended.returned or world.kept:
+                seen = f"rest{again}{story} {ended.how}; it keeps {sorted(world.kept) or 'nothing'}"
+                self.break_rule(rules.RESTS, seen)
+
     # -- parts
 
     def _sides(self) -> Iterator[tuple[api.Role, Start, Faults]]:

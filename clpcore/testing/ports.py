@@ -37,7 +37,7 @@ class Port:
         return f"{self.name} {self.about}".rstrip()
 
 
-class WorldPorts:
+class WorldPorts(api.Ports):
     """The ports of one call in a world, which fail by plan."""
 
     def __init__(self, world: World, call: api.Call, plan: Plan) -> None:
@@ -114,6 +114,7 @@ class WorldPorts:
         return api.Places(
             scripts=f"/etc/clpcore/scripts/{scripts}",
             run=f"/run/clpcore/resources/{about}",
+            state=f"/var/lib/clpcore/resources/{about}",
             log=f"/var/log/clpcore/{about}",
         )
 
@@ -157,6 +158,8 @@ class WorldPorts:
     def _command(
         self, argv: Sequence[str], env: Mapping[str, str] | None, kept: str = ""
     ) -> Command:
+        if isinstance(argv, str):
+            raise TypeError(f"argv is a list of words, and {argv!r} is one text")
         self.shown += argv
         return Command(argv=tuple(argv), env=dict(env or {}), kept=kept)
 

@@ -37,7 +37,7 @@ class ResourceSuite(Suite):
         world = self.world()
         ended = self.play(world, "activate")
         if not ended.returned:
-            self.break_rule(rules.ACTIVATES, f"activate {ended.how} in world()")
+            self.break_rule(rules.ACTIVATES, f"in world() activate {ended.how}")
         return world
 
     def _broken(self, change: Change) -> World:

@@ -32,6 +32,15 @@ NO_BUG: Final = Rule(
     " (told, not tried again) or api.NotInstalled (another server may do), with the next step for"
     " the operator.",
 )
+NO_MISTAKE: Final = Rule(
+    says="A driver uses names and values as they are.",
+    next_step="Mend that line: docs/reference/api.md has what clpcore.api gives and takes. If it"
+    " comes from what the world answered, look at the answer first, and raise api.Failed.",
+)
+WORLD_ANSWERS: Final = Rule(
+    says="What the suite puts into the world answers, or raises an api.DriverError.",
+    next_step="Mend that line of the suite: the driver is not to blame.",
+)
 HEALTHY: Final = Rule(
     says="In a healthy world a call gives its answer.",
     next_step="Write what is missing in the driver, or mend world(): what the driver needs must"
@@ -125,6 +134,11 @@ NORMAL_IS_NO_GUESS: Final = Rule(
     next_step="Let the DriverError through, or give api.Health.UNKNOWN or ERROR.",
 )
 
+RESTS: Final = Rule(
+    says="What a monitor keeps running ends with its looks: rest leaves nothing, asked twice, too.",
+    next_step="End by its name what observe keeps, whether it is there or not.",
+)
+
 # -- partition, fence, heartbeat
 
 ANSWERED_WHEN_REACHED: Final = Rule(
@@ -132,7 +146,7 @@ ANSWERED_WHEN_REACHED: Final = Rule(
     next_step="Mend ask, or the list in faults().",
 )
 SILENCE_WAS_HEARD: Final = Rule(
-    says="SILENT means that the question went out and nothing came back: this server stops on it.",
+    says="SILENT means that the network was asked and gave nothing back: this server stops on it.",
     next_step="Where the question could not be asked, raise or give api.Answer.UNKNOWN.",
 )
 FENCES: Final = Rule(
@@ -171,6 +185,16 @@ EPOCH_GROWS: Final = Rule(
     says="The epoch only grows, by one for each claim; release does not take it back.",
     next_step="Refuse a claim whose epoch is not the record's plus one.",
 )
+NEW_STORE: Final = Rule(
+    says="What was never written may be claimed with any epoch: a store that is new to a cluster"
+    " takes the cluster's own count.",
+    next_step="Grant a claim where the record's epoch is 0, whatever epoch is asked for.",
+)
+LOST_MEMORY: Final = Rule(
+    says="A renewal for a group that the store has no record of raises api.Failed: the store has"
+    " lost its memory, and nobody knows whether the group is lost.",
+    next_step="Look at the record's epoch: 0 is no answer to who holds it.",
+)
 OTHERS_REFUSED: Final = Rule(
     says="Only the holder of the record's epoch amends, renews and releases it.",
     next_step="Compare server, boot and epoch with the record before anything is written.",
@@ -180,8 +204,8 @@ ASKED_TWICE: Final = Rule(
     next_step="Recognise that the record says already what was asked for, and give it.",
 )
 SESSION_GUARDS: Final = Rule(
-    says="Nobody takes a group from a holder whose session lives; when it has lapsed, the holder"
-    " becomes a suspect.",
+    says="Nobody takes a group from a holder whose session lives, but a newer boot of its server;"
+    " the former holder becomes a suspect.",
     next_step="Compare the session's lease with the store's clock, and keep former holders among"
     " the suspects.",
 )
@@ -206,6 +230,7 @@ SETTINGS_FIT: Final = Rule(
     says="The settings of the suite are settings as an administrator writes them.",
     next_step="Mend Suite.settings: durations are seconds, names are the fields of the class.",
 )
+RECORD: Final = "run `CLP_RECORD=1 pytest` once when all else is green, read it, and commit it."
 RECORDED: Final = Rule(
     says="What administrators write is a contract: its changes show in a file that is reviewed.",
     next_step="Run the tests once with CLP_RECORD=1, read the difference, and commit the file.",

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn, Protocol, TypeVar
 
 import attrs
+import pytest
 
 from clpcore import api
 from clpcore.config import settings as config
 from clpcore.config.values import Key, Wrong
 from clpcore.testing import rules
+from clpcore.testing.blame import judged
 from clpcore.testing.faults import FAULTS, Fault, Plan
 from clpcore.testing.golden import metadata
 from clpcore.testing.playing import NOTHING_WRONG, Act, Ended, play
@@ -24,6 +26,7 @@ from clpcore.testing.world import World
 
 _T = TypeVar("_T")
 _DEADLINE: Final = 60_000  # ms, where neither the core nor the spec has one
+_GOLDEN: Final = "test_what_administrators_write_is_as_recorded"
 _LONGEST: Final = 300  # characters of a sentence
 
 
@@ -44,6 +47,10 @@ class Suite:
 
     spec: ClassVar[api.DriverSpec]
     settings: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Put the golden copy last: pytest plays in the order of the class, and shows it so."""
+        setattr(cls, _GOLDEN, getattr(cls, _GOLDEN))
 
     # -- what you may give
 
@@ -127,8 +134,8 @@ class Suite:
         if ended.caught:
             self.break_rule(rules.ENDS_WHEN_CANCELLED, f"{what} returned when it was cancelled")
         if ended.error is not None and not isinstance(ended.error, api.DriverError):
-            where = _where(ended.error)
-            self.break_rule(rules.NO_BUG, f"{what} {ended.how}{where}")
+            rule, where = judged(ended.error, self.spec)
+            self.break_rule(rule, f"{what} {ended.how}{where}")
         if ended.unclosed:
             self.break_rule(rules.CLOSES, f"{what} left port {ended.unclosed[0]} open")
         for secret in (*world.secrets, *self._secret_settings()):
@@ -249,8 +256,9 @@ class Suite:
         if os.environ.get("CLP_RECORD"):
             folder.mkdir(exist_ok=True)
             file.write_text(now)
-        recorded = file.read_text() if file.exists() else ""
-        if now != recorded:
+        if not file.exists():
+            pytest.fail(f"{file} is not there yet: {rules.RECORD}", pytrace=False)
+        if now != (recorded := file.read_text()):
             self.break_rule(rules.RECORDED, _difference(file, recorded, now))
 
 
@@ -261,21 +269,7 @@ def _plans(healthy: Ended[Any]) -> Iterator[tuple[Plan, Fault, str]]:
 
 
 def _difference(file: Path, recorded: str, now: str) -> str:
-    if not recorded:
-        return f"there is no {file}"
     old, new = recorded.splitlines(), now.splitlines()
     gone = [f"- {line}" for line in old if line not in new]
     come = [f"+ {line}" for line in new if line not in old]
     return "\n    ".join([f"{file} differs:", *gone, *come])
-
-
-def _where(error: BaseException) -> str:
-    """Say in which line of the driver it was raised, as far as that can be seen."""
-    at = error.__traceback__
-    place = ""
-    while at is not None:
-        file = at.tb_frame.f_code.co_filename
-        if f"clpcore{os.sep}testing" not in file:
-            place = f" (in {Path(file).name}, line {at.tb_lineno})"
-        at = at.tb_next
-    return place

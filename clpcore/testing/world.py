@@ -44,7 +44,7 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Kept:
-    """A kept process that lives: *sockets* are the (host, port) that it has inherited."""
+    """A kept process that lives: *sockets* are the (host, port) that it listens on."""
 
     process: api.Process
     argv: tuple[str, ...]
@@ -94,6 +94,11 @@ class World:
     def kill(self, name: str) -> None:
         """Let a kept process end by itself."""
         self.kept.pop(name, None)
+
+    def opens(self, name: str, port: int, host: str = "") -> None:
+        """Let a kept process listen on a port of its own until it ends, as servers do."""
+        kept = self.kept[name]
+        self.kept[name] = attrs.evolve(kept, sockets=(*kept.sockets, (host, port)))
 
     def pass_time(self, ms: int) -> None:
         """Let time pass: a program that takes *ms*."""

@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 - a script, in no package
-"""Writes docs/reference from the code: settings, drivers, commands, messages. `make docs` runs it.
+"""Writes docs/reference from the code: settings, drivers, commands, messages, the API for plugins.
 
-Nothing here is written by hand, so that a page cannot say what the code does not do.
+`make docs` runs it. Nothing here is written by hand, so that a page cannot say what the code does
+not do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import api_page
 import attrs
 
 from clpcore import host
@@ -66,7 +68,7 @@ _FACTS: Final = {
 }
 _ALSO: Final = (
     "[Configuration](configuration.md) · [commands](commands.md) · [messages](messages.md) · "
-    "[metrics](metrics.md) · "
+    "[metrics](metrics.md) · [the API for plugins](api.md) · "
     "[benchmark](benchmark.md)"
 )
 _FILES: Final = (
@@ -102,6 +104,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands(),
         "messages.md": _messages(),
         "metrics.md": _metrics(),
+        "api.md": _page(*api_page.page()),
         **{_page_of(spec): _driver(spec, registry, specs) for spec in specs},
     }
     return {"index.md": _index(specs), **made}

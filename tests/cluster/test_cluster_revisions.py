@@ -191,6 +191,61 @@ def test_a_group_that_was_stopped_to_apply_runs_again_whatever_happens(
     assert cluster.group("node2")["epoch"] == 1
 
 
+def test_groups_that_were_stopped_run_again_without_the_machine_that_stopped_them(
+    make_cluster: MakeCluster,
+) -> None:
+    """It is gone for ever; the other server has noted them, and takes them."""
+    names = ("quick", "slow")
+    scripts = {f"{name}/{name}1/{file}.sh": "exit 0" for name in names for file in _FILES}
+    scripts["slow/slow1/stop.sh"] = "sleep 2"
+    conf = "".join(_GROUP.format(name=name) for name in names)
+    cluster = make_cluster(conf, timeout=1, scripts=scripts)
+    cluster.wait_ready("failover1", *names)
+    for name in names:
+        script = _conf(cluster, "node1").with_name("scripts") / f"{name}/{name}1/begin.sh"
+        script.write_text("#!/bin/sh\nexit 0 # changed\n")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(cluster.clp, "node1", "config", "apply", "--yes", timeout=60)
+        cluster.until(lambda: cluster.group("node2", "quick")["wanted"] == "stopped")
+        cluster.lab.kill("node1")
+    cluster.wait_told("nm2", by="node2")
+    cluster.do("node2", "server", "start", "--alone")
+    cluster.wait_told("cf9", by="node2", group="quick", seconds=40)
+    for name in names:
+        cluster.wait_group("node2", name, by="node2", seconds=30)
+    cluster.until(lambda: not (_folder(cluster, "node2") / "restart.json").exists())
+
+
+def test_agents_go_together_where_heartbeats_change(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(timeout=5)
+    cluster.wait_ready()
+    (_conf(cluster, "node1") / "timeout.toml").write_text("[cluster]\nheartbeat_timeout = 4\n")
+    assert "heartbeats pause" in cluster.do("node1", "config", "apply", "--yes")
+    _wait_one(cluster, 2)
+    cluster.wait_ready()
+    assert cluster.agent("node1")["start"] == cluster.agent("node2")["start"] == 2
+    assert cluster.group("node1")["epoch"] == 1
+
+
+def test_a_server_takes_another_revision_without_an_agent(make_cluster: MakeCluster) -> None:
+    """Whoever runs the broken one adopts the new one."""
+    cluster = make_cluster(timeout=5)
+    cluster.wait_ready()
+    _edit(cluster, "node1", 0.7)
+    cluster.do("node1", "config", "apply", "--yes")
+    cluster.wait_ready()
+    rollback = ("config", "rollback", "1", "--yes", "--offline")
+    refused = cluster.clp("node2", *rollback)
+    assert refused.returncode == 1
+    assert "another agent of this server runs" in refused.stderr
+    cluster.do("node1", "server", "stop", "node2")
+    _stop_agent(cluster, "node2")
+    assert "is committed here" in cluster.do("node2", *rollback)
+    cluster.lab.agent_start("node2")
+    assert _wait_one(cluster, 3)
+    assert not (_conf(cluster, "node1") / "watch.toml").exists()
+
+
 def test_three_servers(make_cluster: MakeCluster) -> None:
     """All take part; one that was killed right then adopts from whoever has it."""
     cluster = make_cluster(_THIRD, timeout=5)

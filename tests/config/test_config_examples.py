@@ -73,6 +73,16 @@ def test_the_guides_cluster(registry: host.Registry) -> None:
     assert (lbppw1.max_reactivations, lbppw1.max_failovers) == (3, 1)
 
 
+def test_the_guides_cluster_tells_people_and_holds_no_secret(registry: host.Registry) -> None:
+    alerts = _good("azure-public-lb", registry).alerts
+    assert {alert.type for alert in alerts} == {"syslog", "file", "mail", "webhook"}
+    told = config.render([], _good("azure-public-lb", registry))
+    assert "  messages also go to syslog1, file1, mail1 and chat1\n" in told
+    text = (_EXAMPLES / "azure-public-lb/30-alerts.toml").read_text()
+    assert "password_file" in text
+    assert "\nurl =" not in text
+
+
 def test_the_demo_is_quick_and_says_its_risk(registry: host.Registry) -> None:
     cluster = _good("demo", registry)
     assert cluster.platform is Platform.LAB

@@ -150,6 +150,9 @@ def test_a_folder_without_files_says_where_files_belong(tmp_path: Path) -> None:
     assert empty.what == f"{tmp_path} has no file that ends in .toml."
     assert missing.what == f"{tmp_path / 'nowhere'} cannot be read: No such file or directory."
     assert "/etc/clpcore/conf.d" in missing.remedy
+    (tmp_path / "conf.d").mkdir()
+    _, (outside,) = _read(tmp_path)
+    assert outside.remedy == f"clp config check {tmp_path}/conf.d"
 
 
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:

@@ -24,13 +24,17 @@ def test_a_resource_and_a_monitor_have_the_scripts_that_are_there(tmp_path: Path
         "failover1/exec1/start.sh",
         "failover1/exec1/before_activation.sh",
         "failover1/exec1/after_deactivation.sh",
+        "failover1/lbpp1/before_final_action.sh",
         "failover1/exec1/before_failover.sh",  # a monitor's: nothing would run it here
         "monitor/pidw1/before_final_action.sh",
         "monitor/lbpp1/before_failover.sh",
     )
     config = hooks.found(example(groups=2), tmp_path)
     resources = {r.name: r.hooks for group in config.groups for r in group.resources if r.hooks}
-    assert resources == {"exec1": (HookPoint.BEFORE_ACTIVATION, HookPoint.AFTER_DEACTIVATION)}
+    assert resources == {
+        "exec1": (HookPoint.BEFORE_ACTIVATION, HookPoint.AFTER_DEACTIVATION),
+        "lbpp1": (HookPoint.BEFORE_FINAL_ACTION,),
+    }
     monitors = {monitor.name: monitor.hooks for monitor in config.monitors if monitor.hooks}
     assert monitors == {"pidw1": (HookPoint.BEFORE_FINAL_ACTION,)}
 
@@ -46,6 +50,13 @@ def test_every_point_is_of_a_resource_or_of_a_monitor() -> None:
         "after_activation.sh",
         "before_deactivation.sh",
         "after_deactivation.sh",
+        "before_final_action.sh",
+    ]
+    of_monitors = [point.file for point in HookPoint if point.of_monitor]
+    assert of_monitors == [
+        "before_reactivation.sh",
+        "before_failover.sh",
+        "before_final_action.sh",
     ]
 
 

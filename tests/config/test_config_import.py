@@ -271,6 +271,25 @@ def test_a_monitor_with_everything(made: Import) -> None:
     assert ladder == (0, 2, "shutdown")
 
 
+def test_a_script_before_a_recovery_is_said_as_it_is(made: Import) -> None:
+    before = "<emergency><preaction>{}</preaction></emergency>"
+    unused = made(_with_monitor("genw", _TO_EXEC1 + before.format("<path>a.sh</path>")))
+    assert unused.imported.hooks == ()
+    (told,) = unused.told(Sort.NOT_HERE)
+    assert told.endswith("a.sh is not run: neither userestart, usefailover nor use says when.")
+    far = before.format("<path>/opt/a.sh</path><usefailover>1</usefailover>")
+    absolute = made(_with_monitor("genw", _TO_EXEC1 + far))
+    assert absolute.imported.hooks == ()
+    assert "/opt/a.sh is run before a recovery" in absolute.told(Sort.WRONG)[0]
+    inner = "<timeout>30</timeout><usefailover>1</usefailover>"
+    used = made(_with_monitor("genw", _TO_EXEC1 + before.format(inner)))
+    assert used.imported.hooks == (
+        (("monitor.s", "m1", "preaction.sh"), ("monitor", "m1", "before_failover.sh")),
+    )
+    assert "hook_timeout of [cluster]" in used.told(Sort.NOT_HERE)[0]
+    assert "becomes scripts/monitor/m1/before_failover.sh" in used.told(Sort.DIFFERENT)[0]
+
+
 def test_a_default_of_the_product_that_is_not_ours_is_written(made: Import) -> None:
     processes = "<parameters><processname>httpd</processname></parameters>"
     result = made(_with_monitor("psw", _TO_EXEC1 + processes))

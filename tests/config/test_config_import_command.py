@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clpcore import host
+from clpcore import config, host
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import clpconf
 from clpcore.ctl.main import main
@@ -63,6 +63,68 @@ def test_a_monitors_scripts_come_along(tmp_path: Path, installed: Specs) -> None
     imported = clpconf.convert(_conf("exec1", more=genw), installed)
     clpconf.write(imported, made, tmp_path / "scripts")
     assert os.access(made / "scripts/monitor/m1/genw.sh", os.X_OK)
+
+
+_BEFORE = "<emergency><preaction>{}</preaction></emergency>"
+_RELATION = "<relation><type>rsc</type><name>exec1</name></relation>"
+
+
+def _with_preaction(inner: str) -> bytes:
+    genw = f"<monitor><genw name='m1'>{_RELATION}{_BEFORE.format(inner)}</genw></monitor>"
+    return _conf("exec1", more=genw)
+
+
+def test_a_script_before_a_recovery_becomes_a_hook_at_each_moment(
+    tmp_path: Path, installed: Specs
+) -> None:
+    theirs = tmp_path / "scripts/monitor.s/m1"
+    theirs.mkdir(parents=True)
+    (theirs / "preaction.sh").write_text("#!/bin/sh\n# mine\n")
+    made = tmp_path / "made"
+    made.mkdir()
+    used = "<userestart>1</userestart><usefailover>0</usefailover><use>1</use>"
+    imported = clpconf.convert(_with_preaction(used), installed)
+    clpconf.write(imported, made, tmp_path / "scripts")
+    hooks = sorted(made.glob("scripts/monitor/m1/before_*"))
+    assert [hook.name for hook in hooks] == ["before_final_action.sh", "before_reactivation.sh"]
+    assert all(hook.read_text().endswith("# mine\n") for hook in hooks)
+    assert all(os.access(hook, os.X_OK) for hook in hooks)
+    loaded = config.load(made / "conf.d", installed)
+    assert loaded.config
+    monitor = next(each for each in loaded.config.monitors if each.name == "m1")
+    assert [point.file for point in monitor.hooks] == [
+        "before_reactivation.sh",
+        "before_final_action.sh",
+    ]
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "x" * 300, "-r", "link.sh", "gone.sh"])
+def test_a_script_that_is_none_stays_behind_and_is_told(
+    name: str, tmp_path: Path, installed: Specs
+) -> None:
+    theirs = tmp_path / "scripts/monitor.s/m1"
+    theirs.mkdir(parents=True)
+    (theirs / "link.sh").symlink_to("/etc/hostname")
+    made = tmp_path / "made"
+    made.mkdir()
+    imported = clpconf.convert(_with_preaction(f"<path>{name}</path><use>1</use>"), installed)
+    told = clpconf.write(imported, made, tmp_path / "scripts")
+    assert any("before_final_action.sh" in one.what or "link.sh" in one.what for one in told)
+    assert list(made.glob("scripts/monitor/m1/before_*")) == []
+
+
+def test_a_script_around_activations_must_be_cut_by_hand(tmp_path: Path, installed: Specs) -> None:
+    theirs = tmp_path / "scripts/failover1/exec1"
+    theirs.mkdir(parents=True)
+    for name in ("start.sh", "stop.sh", "rscextent.sh"):
+        (theirs / name).write_text("#!/bin/sh\n")
+    made = tmp_path / "made"
+    made.mkdir()
+    imported = clpconf.convert(_conf("exec1"), installed)
+    (told,) = clpconf.write(imported, made, tmp_path / "scripts")
+    assert told.what.startswith("scripts/failover1/exec1/rscextent.sh is not run")
+    assert "before_activation.sh" in told.remedy
+    assert (made / "scripts/failover1/exec1/rscextent.sh").exists()
 
 
 def test_scripts_at_absolute_paths_stay_where_they_are(installed: Specs) -> None:

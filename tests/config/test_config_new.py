@@ -70,7 +70,7 @@ def test_every_kind_passes_the_check(kind: str, run: Run, tmp_path: Path) -> Non
 )
 def test_the_group_of_each_kind(shape: Shape, resources: list[str], tmp_path: Path) -> None:
     wanted = Wanted(name="C1", servers=_SERVERS, shape=shape, port=26002, address="10.5.0.100")
-    loaded = _written(new.make(wanted, host.load().specs), tmp_path)
+    loaded = _written(new.make(wanted, host.load().specs, "made"), tmp_path)
     assert loaded.config
     group = loaded.config.group_by_name["failover1"]
     assert list(group.by_name) == resources
@@ -91,7 +91,8 @@ def test_without_its_driver_the_address_waits_in_a_file(shape: Shape, tmp_path: 
     specs: dict[tuple[Kind, str], DriverSpec] = {
         key: spec for key, spec in host.load().specs.items() if key[1] in base
     }
-    made = new.make(Wanted(name="C1", servers=_SERVERS, shape=shape, address="10.5.0.100"), specs)
+    wanted = Wanted(name="C1", servers=_SERVERS, shape=shape, address="10.5.0.100")
+    made = new.make(wanted, specs, "made")
     loaded = _written(made, tmp_path)
     assert loaded.config
     assert list(loaded.config.group_by_name["failover1"].by_name) == ["exec1"]
@@ -115,13 +116,52 @@ def test_an_empty_folder_is_filled(run: Run, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_answers_that_make_no_cluster_write_nothing(run: Run, tmp_path: Path) -> None:
-    code, out, err = run("--kind", "dns", *_FLAGS, "--server", "node 3=10.5.0")
-    assert (code, out) == (78, "")
-    assert '"node 3" cannot be a name' in err
-    assert "10.5.0 is not the address of a server" in err
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--kind dns --server node1=10.5.0.9", "--server node1=10.5.0.9: node1 is given twice"),
+        ("--kind dns --server node3=10.5.0.110", "10.5.0.110 is the address of node1"),
+        ("--kind dns --server node3=10.5.0", "'10.5.0' is no IP address"),
+        ("--kind dns --server node,3=10.5.0.3", "'node,3' is no name"),
+        ("--kind dns --name C,1", "--name: 'C,1' is no name"),
+        ("--kind dns --port 26001", "--port: with --kind dns no load balancer probes a port"),
+        ("--kind public-lb --port 99999", "'99999' is no port"),
+        ("--kind public-lb --port 0", "'0' is no port"),
+        ("--kind internal-lb --address 10.5.0.9", "--address: with --kind internal-lb no server"),
+        ("--kind dns --address 10.5.0.9", "--address: with --kind dns no server"),
+        ("--kind on-premises --address here", "--address: 'here' is no IP address"),
+        ("--kind on-premises --address 10.5.0.111/24", "10.5.0.111 is the address of node2"),
+    ],
+)
+def test_a_wrong_answer_is_told_in_a_sentence_and_writes_nothing(
+    flags: str, said: str, run: Run, tmp_path: Path
+) -> None:
+    code, out, err = run(*_FLAGS, *flags.split())
+    assert (code, out) == (2, "")
+    assert said in err
     assert "nothing was written" in err
+    assert str(tmp_path) not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_a_driver_can_refuse_is_told_as_the_check_does(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("--kind", "on-premises", "--address", "10.5.0.0/24", *_FLAGS)
+    assert code == 78
+    assert "fip1.ip: 10.5.0.0 is the network itself" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_alone_is_told_what_it_lacks(run: Run) -> None:
+    code, out, _ = run("--kind", "public-lb", "--name", "C1", "--server", "node1=10.5.0.110")
+    assert code == 0
+    assert "1. node1 is alone, and nobody can take over from it" in out
+    assert "On node1, make the key of the cluster: clp keygen.\n" in out
+
+
+def test_the_steps_name_every_server(run: Run, tmp_path: Path) -> None:
+    out = run("--kind", "public-lb", *_FLAGS, "--server", "node3=10.5.0.112")[1]
+    assert f"from {tmp_path}/made to /etc/clpcore on node1, node2 and node3." in out
+    assert "copy /etc/clpcore/cluster.key to node2 and node3, for root alone." in out
 
 
 def test_nobody_to_ask_is_told_what_is_missing(
@@ -138,7 +178,7 @@ def test_nobody_to_ask_is_told_what_is_missing(
 def test_a_server_without_an_address_is_refused(server: str, run: Run) -> None:
     code, _, err = run("--kind", "dns", "--name", "C1", "--server", server)
     assert code == 2
-    assert f"--server {server!r} is no server" in err
+    assert f"--server {server}: write a name and an address" in err
 
 
 class _Terminal(io.StringIO):
@@ -147,18 +187,44 @@ class _Terminal(io.StringIO):
 
 
 def test_at_a_terminal_it_asks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = "\nnonsense\non-premises\nnode1=10.5.0.110\nno\nnode2=10.5.0.111\n\n\n10.5.0.100\n"
-    monkeypatch.setattr("sys.stdin", _Terminal(answers))
+    answers = ["", "nonsense", "on-premises", "node1=10.5.0.110", "no", "node2=10.5.0.110"]
+    answers += ["node2=10.5.0.111", "", "", "10.5.0.100", ""]
+    monkeypatch.setattr("sys.stdin", _Terminal("\n".join(answers)))
     code, out, err = run("--json")
     assert code == 0, err
     assert json.loads(out)["ok"] is True  # the questions are on stderr
-    assert err.count("Kind:") == 2
-    assert err.count("Server as") == 4
+    assert err.count("Kind [") == 2
+    assert "'nonsense' is none of public-lb, internal-lb, dns, on-premises" in err
+    assert err.count("First server") == 1
+    assert err.count("Next server") == 4
+    assert "10.5.0.110 is the address of node1" in err
     assert err.count("Floating address") == 2
     loaded = _check(tmp_path / "made")
     assert loaded.config
     assert loaded.config.name == "Cluster1"
     assert loaded.config.group_by_name["failover1"].by_name["fip1"].settings["ip"] == "10.5.0.100"
+
+
+def test_behind_a_load_balancer_it_asks_for_the_port(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal("public-lb\n0\n26005\n"))
+    code, _, err = run(*_FLAGS)
+    assert code == 0, err
+    assert "'0' is no port" in err
+    loaded = _check(tmp_path / "made")
+    assert loaded.config
+    assert loaded.config.group_by_name["failover1"].by_name["lbpp1"].settings == {"port": 26005}
+
+
+def test_a_folder_that_is_taken_is_told_before_any_question(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/mine").write_text("mine")
+    monkeypatch.setattr("sys.stdin", _Terminal(""))
+    code, _, err = run()
+    assert (code, "is there already" in err, "Name of" in err) == (1, True, False)
 
 
 def test_answers_that_end_early_write_nothing(

@@ -13,6 +13,7 @@ from clpcore.config.revision import File
 from clpcore.model.alerts import Alert
 from clpcore.model.alerts import File as AlertFile
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.model.states import Automatic, Exclusion, FinalAction
 
@@ -153,6 +154,28 @@ def test_rules_and_server_groups_change_at_run_time() -> None:
     )
     assert plan.plan(new, rules) == (Change("exclusion rule apart changes"),)
     assert Change("server group east is removed") in plan.plan(new, _OLD)
+
+
+def test_a_table_is_never_shown_as_a_key_of_the_cluster() -> None:
+    """Also one that somebody adds to the model: its fields are no keys of [cluster]."""
+    shown = {change.what for change in plan.plan(_OLD, ClusterConfig(name="c"))}
+    tables = [field.name for field in attrs.fields(ClusterConfig) if not field.metadata]
+    assert {"exclusions", "server_groups", "nps", "fencings", "arbiter"} <= {*tables}
+    assert not any(what.startswith("[cluster]") for what in shown)
+    arbiter = Arbiter(name="w1", type="witness")
+    new = attrs.evolve(
+        _OLD,
+        nps=(NpResolution(name="ping1", type="pingnp"),),
+        fencings=(Fencing(name="stop1", type="script"),),
+        arbiter=arbiter,
+    )
+    assert [change.what for change in plan.plan(_OLD, new)] == [
+        "NP resolution ping1 is new",
+        "forced stop stop1 is new",
+        "arbiter w1 is new",
+    ]
+    longer = attrs.evolve(new, arbiter=attrs.evolve(arbiter, lease=arbiter.lease + 1))
+    assert plan.plan(new, longer) == (Change("arbiter w1 changes"),)
 
 
 def test_nothing_changes_by_itself() -> None:

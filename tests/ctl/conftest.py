@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import shlex
 import socket
 import threading
@@ -171,6 +172,33 @@ def clp(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str, int]
         return out.getvalue(), err.getvalue(), code
 
     return run
+
+
+@pytest.fixture
+def hold(root: Path) -> Callable[..., None]:
+    """Types what a dialogue's file types after its prompts, and compares everything else."""
+
+    def exchange(typed: str, run: Callable[[str], tuple[str, str, int]]) -> str:
+        out, err, code = run(typed)
+        told = f"$ {typed}\n{out}"
+        told += "".join(f"! {complaint}\n" for complaint in err.splitlines())
+        told += f"exit {code}\n" if code else ""
+        return told.replace(str(root), "ROOT")
+
+    def hold(
+        path: Path,
+        run: Callable[[str], tuple[str, str, int]],
+        steady: Callable[[str], str] = lambda told: told,
+    ) -> None:
+        before = path.read_text()
+        parts = re.split(r"^\$ (.*)\n", before, flags=re.MULTILINE)
+        assert parts[1::2], f"{path} types nothing"
+        after = parts[0] + "\n".join(steady(exchange(typed, run)) for typed in parts[1::2])
+        if os.environ.get("CLP_RECORD"):
+            path.write_text(after)
+        assert after == before
+
+    return hold
 
 
 @pytest.fixture

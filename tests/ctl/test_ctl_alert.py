@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from clpcore import messages
+from clpcore.runtime.alerts.cursor import Cursor
+from clpcore.runtime.store.database import Database
+from clpcore.runtime.store.journal import Scribe
 
 Clp = Callable[[str], tuple[str, str, int]]
 
@@ -42,14 +48,35 @@ def conf(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_list_tells_types_and_who_sends(clp: Clp) -> None:
     out, err, code = clp("alert list")
     assert (err, code) == ("", 0)
-    first, second = out.splitlines()
+    first, its, second, other = out.splitlines()
     assert first.split()[:2] == ["file1", "file"]
-    assert first.endswith("from every server")
+    assert re.search(r" \d+ of \d+ kinds of message, from every server$", first)
+    assert its.strip().startswith("node1: no counts here: it has not begun")
     assert second.split()[:2] == ["page1", "command"]
     assert second.endswith("from node2")
+    assert other.strip() == "node1 sends nothing by it"
     rows = json.loads(clp("alert list --json")[0])["alerts"]
     assert [row["here"] for row in rows] == [True, False]
     assert "rc30" not in rows[0]["messages"]
+
+
+@pytest.mark.usefixtures("conf")
+def test_the_list_tells_what_became_of_the_messages_here(clp: Clp, root: Path) -> None:
+    store = root / "var/lib/clpcore/store.db"
+    store.parent.mkdir(parents=True)
+    database, scribe = Database(store), Scribe(boot=1)
+    heard = messages.because("nm1", server="node2")
+    lines = [scribe.sentences((heard,), 1)[0] for _ in range(9)]
+    database.write((), lines)
+    database.close()
+    cursor = Cursor.read(root / "var/lib/clpcore/alerts/file1.json")
+    cursor.pass_by(lines[3], sent=4)
+    cursor.pass_by(lines[5], sent=1, given_up=1)
+    its = clp("alert list")[0].splitlines()[1]
+    assert its.strip() == "node1: 5 sent, 1 given up, 3 waiting"
+    row, other = json.loads(clp("alert list --json")[0])["alerts"]
+    assert (row["sent"], row["given_up"], row["waiting"]) == (5, 1, 3)
+    assert (other["sent"], other["given_up"], other["waiting"]) == (None, None, None)
 
 
 @pytest.mark.usefixtures("conf")

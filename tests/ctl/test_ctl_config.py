@@ -44,7 +44,7 @@ def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
         capabilities=frozenset({api.Capability.BUILT_IN}),
     )
     registry = host.Registry(specs={(lanhb.kind, lanhb.name): lanhb})
-    monkeypatch.setattr(host, "load", lambda: registry)
+    monkeypatch.setattr(host, "load", lambda **_: registry)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ class _Untouched:
 def _app_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(host.load().specs)
     registry = host.Registry(specs={**known, (api.Kind.RESOURCE, "app"): _app()})
-    monkeypatch.setattr(host, "load", lambda: registry)
+    monkeypatch.setattr(host, "load", lambda **_: registry)
 
 
 @pytest.mark.usefixtures("_app_is_known")
@@ -140,9 +140,12 @@ def test_on_a_server_of_the_cluster_its_scripts_are_looked_for(
 ) -> None:
     (conf / "cluster.toml").write_text(_GOOD + _SCRIPTED)
     monkeypatch.setenv("CLP_SERVER", "node1")
-    assert "start.sh" in clp("config check")[0]
+    out, _, code = clp("config check")
+    assert ("start.sh" in out, code) == (True, Exit.BAD_CONFIG)  # as an apply would refuse it
+    assert "this configuration cannot be used" in out
     monkeypatch.setenv("CLP_SERVER", "elsewhere")
-    assert "start.sh" not in clp("config check")[0]
+    out, _, code = clp("config check")
+    assert ("start.sh" in out, code) == (False, Exit.DONE)
 
 
 def test_a_file_in_place_of_a_folder(clp: Clp, conf: Path) -> None:

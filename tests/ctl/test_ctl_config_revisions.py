@@ -47,7 +47,7 @@ def _status(revision: str = _NAME, group: str = "Online") -> dict[str, Any]:
         "ok": True,
         "status": {
             "servers": [{"name": name, "state": "Online"} for name in ("node1", "node2")],
-            "groups": [{"name": "g", "state": group}],
+            "groups": [{"name": "g", "state": group, "server": "node1"}],
             "revisions": {"node1": _NAME, "node2": revision},
         },
     }
@@ -78,10 +78,23 @@ def test_with_yes_it_is_applied_and_waited_for(agent: Agent, clp: Clp) -> None:
     agent.answers["status"] = lambda _: [shown.pop(0) if len(shown) > 1 else shown[0]]
     out, _, code = clp("config apply --yes --comment why --without node3 --force")
     assert code == Exit.DONE
+    assert "Stopped and started again: g on node1.\n" in out
     assert f"Revision {_NAME} is on node1, node2" in out
     (asked,) = [one for one in agent.asked if one["do"] == "apply"]
     assert (asked["comment"], asked["without"], asked["force"]) == ("why", ["node3"], True)
     assert len(shown) == 1
+
+
+def test_a_server_that_has_not_committed_is_named(agent: Agent, clp: Clp) -> None:
+    because = {"key": "cf36", "args": {"server": "node2", "reason": "no space"}}
+    more = {"failed": {"node2": because}, "stopped": ["old"]}
+    applied = {**_TOLD, "dry": False, "restarted": ["g"], **more}
+    agent.answers["apply"] = [{"ok": True, "applied": applied}]
+    agent.answers["status"] = [_status()]
+    out, err, code = clp("config apply --yes")
+    assert code == Exit.DONE  # it has adopted since
+    assert "node2: cf36 server=node2 reason=no space" in err
+    assert "Stopped, as the configuration has them no more: old.\n" in out
 
 
 def test_nothing_to_apply_is_said(agent: Agent, clp: Clp) -> None:
@@ -110,7 +123,7 @@ _REFUSED = {
 def test_what_servers_found_is_told_by_server(agent: Agent, clp: Clp) -> None:
     agent.answers["apply"] = [_REFUSED]
     _, err, code = clp("config rollback 1 --yes")
-    assert code == Exit.REFUSED
+    assert code == Exit.BAD_CONFIG
     assert "node2: conf.d/a.toml:7: group.g: There is no  [31mfile.\n  Put it there.\n" in err
     assert "clp: node2 cannot use this configuration." in err
     assert agent.asked[-1]["source"] == "1"
@@ -170,15 +183,29 @@ def test_the_history_needs_no_agent(kept: Root, clp: Clp) -> None:
     assert [each["comment"] for each in told["revisions"]] == ["comment 1", "comment 2"]
 
 
+def test_a_revision_that_nobody_applied_is_the_agents(kept: Root, clp: Clp) -> None:
+    (about,) = kept.revisions.glob("000001-*/about.json")
+    told = json.loads(about.read_text())
+    told["about"] |= {"by": "", "server": "", "comment": "the first start"}
+    about.write_text(json.dumps(told))
+    first = clp("config history")[0].splitlines()[0]
+    assert first.endswith("  the agent         the first start")
+
+
 def test_differences_are_shown_line_by_line(kept: Root, clp: Clp) -> None:
     out, _, code = clp("config diff")
     assert code == Exit.DONE
-    assert out.startswith("No difference between 000002-")
-    assert out.endswith(" and conf.d and scripts.\n")
+    assert out.startswith("No difference: conf.d and scripts are as revision 000002-")
+    assert clp("config diff 2 2")[0].startswith("No difference: revision 000002-")
     (kept.conf / "a.toml").write_text("# three\n")
     out, _, _ = clp("config diff 1")
     assert "-# one\n+# three\n" in out
-    assert "One of the two has errors" in out
+    assert out.startswith("--- 000001-")
+    assert f"\n+++ {kept.conf}/a.toml\n" in out
+    assert "conf.d and scripts have errors. They are told by\n  clp config check\n" in out
+    out, _, _ = clp("config diff 1 2")
+    assert "\n+++ 000002-" in out
+    assert " has errors. They are told by\n  clp config check /" in out
     told = json.loads(clp("config diff 1 2 --json")[0])
     assert told["lines"][-2:] == ["-# one", "+# two"]
     assert told["usable"] is False

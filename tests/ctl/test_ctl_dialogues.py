@@ -6,7 +6,6 @@ the exit code if it is not 0. CLP_RECORD=1 writes them anew: read the difference
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 Document = dict[str, Any]
 Clp = Callable[[str], tuple[str, str, int]]
+Hold = Callable[..., None]
 
 _DIALOGUES = Path(__file__).with_name("dialogues")
 
@@ -282,7 +282,7 @@ _PLUGINS = {
 
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)
-def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, root: Path) -> None:
+def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, hold: Hold) -> None:
     _SCENARIOS[scenario](status)
     answers |= {
         "status": [{"ok": True, "status": status}],
@@ -297,33 +297,24 @@ def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, 
         "ask": _asked,
         "plugins": [{"ok": True, "plugins": _PLUGINS}],
     }
-    _hold(scenario, clp, root)
+    hold(_file(scenario), _typed(clp), _steady)
 
 
 @pytest.mark.parametrize("scenario", _WITHOUT_AGENT)
-def test_dialogue_without_an_agent(scenario: str, clp: Clp, root: Path) -> None:
-    _hold(scenario, clp, root)
+def test_dialogue_without_an_agent(scenario: str, clp: Clp, hold: Hold) -> None:
+    hold(_file(scenario), _typed(clp), _steady)
 
 
-def _hold(scenario: str, clp: Clp, root: Path) -> None:
-    """Type what the file types and compare everything else."""
-    path = _DIALOGUES / f"{scenario}.txt"
-    before = path.read_text()
-    parts = re.split(r"^\$ clp ?(.*)\n", before, flags=re.MULTILINE)
-    typed = parts[1::2]
-    assert typed, f"{path} types nothing"
-    after = parts[0] + "\n".join(_exchange(clp, line, root) for line in typed)
-    if os.environ.get("CLP_RECORD"):
-        path.write_text(after)
-    assert after == before
+def _file(scenario: str) -> Path:
+    return _DIALOGUES / f"{scenario}.txt"
 
 
-def _exchange(clp: Clp, line: str, root: Path) -> str:
-    out, err, code = clp(line)
-    told = f"$ clp {line}".rstrip() + "\n" + out
-    told += "".join(f"! {complaint}\n" for complaint in err.splitlines())
-    told += f"exit {code}\n" if code else ""
-    told = told.replace(str(root), "ROOT")
+def _typed(clp: Clp) -> Clp:
+    """Run a line as it is typed, with the program's own name."""
+    return lambda line: clp(line.removeprefix("clp"))
+
+
+def _steady(told: str) -> str:
     told = re.sub(r"\([\d.]+ s\)", "(N s)", told)
     return re.sub(r'"ms": \d+', '"ms": N', told)
 

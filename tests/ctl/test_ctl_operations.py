@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clpcore.ctl import control, operate
+from clpcore.ctl import control, group, operate
 from clpcore.ctl.document import Status
 from clpcore.ctl.ends import Exit
 from clpcore.model import requests
@@ -57,6 +57,8 @@ _ASKED = {
 @pytest.fixture(autouse=True)
 def _well(answers: Document, status: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operate, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(group, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(group, "_TOLD_WITHIN", 0.3)
     answers |= {
         "status": [{"ok": True, "status": status}],
         "ask": [{"ok": True, "request": "node1-1", "because": []}],
@@ -77,6 +79,26 @@ def test_a_command_asks_for_its_operation(
 
 def test_every_operation_has_a_command() -> None:
     assert {type(op) for op in _ASKED.values()} == {*typing.get_args(requests.Op)}
+
+
+@pytest.mark.parametrize("verb", ["move", "failover"])
+def test_the_server_that_was_chosen_is_told_when_it_is_heard(
+    verb: str, clp: Clp, answers: Document, status: Document
+) -> None:
+    shown = ["node1", "node1", None, "node2"]
+
+    def told(_: Document) -> list[Document]:
+        status["groups"][0]["server"] = shown.pop(0) if len(shown) > 1 else shown[0]
+        return [{"ok": True, "status": status}]
+
+    answers["status"] = told
+    assert clp(f"group {verb} failover1")[0].startswith("Group failover1 has moved to node2 (")
+    assert json.loads(clp(f"group {verb} failover1 --to node1 --json")[0])["server"] == "node1"
+
+
+def test_a_server_that_is_not_heard_in_time_is_not_guessed(clp: Clp) -> None:
+    assert clp("group move failover1")[0].startswith("Group failover1 has moved (")
+    assert clp("group start failover1")[0].startswith("Group failover1 runs on node1 (")
 
 
 def test_the_agent_knows_how_long_is_waited(clp: Clp, asked: list[Document]) -> None:
@@ -114,7 +136,7 @@ def test_what_is_done_but_not_as_meant_is_a_warning(clp: Clp, answers: Document)
     args = {"group": "failover1", "server": "node2", "reason": "the port is taken"}
     answers["ask"] = [{"ok": True, "because": [{"key": "op20", "args": args}]}]
     said, complaint, code = clp("group start failover1")
-    assert (code, said.startswith("Group failover1 runs (")) == (Exit.DONE, True)
+    assert (code, said.startswith("Group failover1 runs on node1 (")) == (Exit.DONE, True)
     assert complaint == "clp: op20 group=failover1 server=node2 reason=the port is taken [op20]\n"
     told = json.loads(clp("group start failover1 --json")[0])
     assert (told["ok"], told["because"]) == (True, answers["ask"][0]["because"])

@@ -53,6 +53,35 @@ def test_wrap_keeps_the_indent_and_never_cuts_without_a_terminal() -> None:
     assert list(wrap("one two three", "  ", None)) == ["  one two three"]
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_page_with_troubles_fits_the_terminal_and_has_its_head_first(
+    status: Status, columns: int
+) -> None:
+    status["exclusive"] = "not guaranteed"
+    status["phase"] = "leaving"
+    lasting: Document = {
+        "key": "rc92",
+        "args": {"group": "failover1", "server": "node2", "where": "node1"},
+    }
+    full: Document = {
+        "key": "pm500",
+        "args": {"path": "/var/lib/clpcore/store.db", "reason": "no space"},
+    }
+    status["troubles"] = [{**lasting, "since": 1_795_000_000_000}, full]  # type: ignore[list-item, typeddict-item]
+    lines = page(status, Paint(colours=False), columns)
+    assert max(map(len, lines)) < columns
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert [line.split()[0] for line in heads] == [
+        *("Cluster", "<trouble>", "<server>", "<group>", "<monitor>"),
+    ]
+    begin = lines.index("<trouble>")
+    assert any("exclusive" in line for line in lines[:begin])
+    assert any("node1            view 3" in line or "view 3" in line for line in lines[:begin])
+    troubles = lines[begin + 1 : lines.index("<server>")]
+    starts = [line for line in troubles if not line.startswith("    ")]
+    assert len(starts) == 2  # what goes on below is set off
+
+
 def test_a_japanese_letter_takes_two_cells() -> None:
     assert cells("サーバ node1 (か\u3099)") == 17
     assert crop("サーバ", 5) == "サー"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -14,21 +15,11 @@ from typing import Any
 
 import pytest
 
+from clp_lab import cli
 from clpcore import api, config, host
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "write-a-driver.md"
 KIT = PAGE.with_name("test-a-driver.md")
-CLUSTER = """
-[cluster]
-name = "Docs"
-platform = "lab"
-[server.node1]
-priority = 1
-interconnect = ["10.5.0.110"]
-[server.node2]
-priority = 2
-interconnect = ["10.5.0.111"]
-"""
 
 
 def block(name: str, page: Path = PAGE) -> str:
@@ -104,11 +95,11 @@ def test_the_plugin_is_accepted(registry: host.Registry) -> None:
 
 
 def test_its_configuration_makes_resource_and_monitor(
-    registry: host.Registry, tmp_path: Path
+    registry: host.Registry, tmp_path: Path, two_servers: str
 ) -> None:
     folder = tmp_path / "conf.d"
     folder.mkdir()
-    (folder / "cluster.toml").write_text(CLUSTER)
+    (folder / "cluster.toml").write_text(two_servers)
     (folder / "failover1.toml").write_text(block("conf.d/failover1.toml"))
     loaded = config.load(folder, registry.specs)
     assert loaded.config is not None, [problem.what for problem in loaded.problems]
@@ -153,6 +144,14 @@ def test_it_passes_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         for rule in (rule for rule in dir(suite) if rule.startswith("test_")):
             getattr(suite, rule)()
     assert len(list(tmp_path.glob("tests/golden/*.txt"))) == 2
+
+
+def test_its_commands_of_the_lab_are_such() -> None:
+    lines = re.findall(r"^clp lab (.*?)(?: +#.*)?$", PAGE.read_text(), re.MULTILINE)
+    assert lines[0].startswith("up ")
+    assert lines[-1] == "down"
+    for line in lines:
+        cli._parser().parse_args(shlex.split(line))
 
 
 def driver(registry: host.Registry, kind: api.Kind, name: str) -> Any:  # noqa: ANN401 - either kind

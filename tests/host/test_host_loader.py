@@ -247,7 +247,7 @@ def test_what_is_known_to_be_deadly_is_refused_without_a_look(shelf: Shelf) -> N
     assert begun == ["good"]
     assert list(registry.specs) == [(api.Kind.RESOURCE, "one")]
     remedy = "Mend or uninstall dist-bad, then restart the agent."
-    assert registry.refused == (host.Refused("bad", "dist-bad", "it kills", remedy),)
+    assert registry.refused == (host.Refused("bad", "dist-bad", "it kills", remedy, deadly=True),)
     assert "dist_bad" not in sys.modules
 
 

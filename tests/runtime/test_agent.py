@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import attrs
 import pytest
@@ -22,9 +21,10 @@ import pytest
 from clpcore import api, decide
 from clpcore.model import inputs as given
 from clpcore.model.actions import Action, Activate, Call, Driven, Left, Probe
-from clpcore.model.config import ClusterConfig
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.kept import Kept, Rungs
 from clpcore.model.peer import Beat
+from clpcore.model.protection import Arbiter
 from clpcore.model.reasons import Because
 from clpcore.model.revisions import About, Revision
 from clpcore.model.state import ClusterState, Decision
@@ -33,15 +33,17 @@ from clpcore.runtime import agent as agent_module
 from clpcore.runtime.agent import Agent, Documents
 from clpcore.runtime.deeds import End
 from clpcore.runtime.driving import processes
+from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.member import Setup
 from clpcore.runtime.notify import Notify
 from clpcore.runtime.places import Root, Whereabouts
 from clpcore.runtime.power import NoPower
 from clpcore.runtime.revisions.archive import Filed
 from clpcore.runtime.store.database import Database
+from clpcore.runtime.watchdog import NoWatchdog, Watchdog
+from clpcore.runtime.workers.paths import NoPath, Receive
 from clpcore.wire import keys
 
-P = ParamSpec("P")
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 CALL = Call(
@@ -69,6 +71,7 @@ class Script:
     answers: dict[type, Callable[[ClusterState, Any], Decision]] = attrs.field(factory=dict)
     taken: list[given.Input] = attrs.field(factory=list)
     beats_raise: bool = False
+    until: int | None = None
     troubles: tuple[dict[str, Any], ...] = ()
 
     start = staticmethod(decide.start)
@@ -80,6 +83,9 @@ class Script:
         if isinstance(taken, given.Leave):
             return quiet(state, Left(stay=False))
         return quiet(state)
+
+    def feed_until(self, _config: ClusterConfig, _state: ClusterState, /) -> int | None:
+        return self.until
 
     def beat(self, config: ClusterConfig, state: ClusterState, /) -> Beat:
         if self.beats_raise:
@@ -110,6 +116,13 @@ class Drivers:
     async def call(self, action: Driven, config: ClusterConfig) -> given.Outcome:
         self.calls.append(action)
         return given.Outcome(verdict=Verdict.OK)
+
+    async def kill(self, group: str) -> None: ...
+
+    async def open_path(
+        self, heartbeat: Heartbeat, call: Call, others: tuple[str, ...], receive: Receive
+    ) -> DrivenPath:
+        raise NoPath("nobody opens one here")
 
     async def close(self) -> None:
         self.closed = True
@@ -144,16 +157,6 @@ class Running:
         return [reply["row"] for reply in replies[:-1]]
 
 
-def in_loop(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
-    """Let a test run in a loop of its own."""
-
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
 @asynccontextmanager
 async def running(
     folder: Path,
@@ -162,6 +165,7 @@ async def running(
     *,
     server: str = "node1",
     started: bool = True,
+    watchdog: Watchdog | None = None,
 ) -> AsyncIterator[Running]:
     root, drivers = Root(folder / server), Drivers()
     ring = keys.KeyRing((keys.Key("id", b"k" * keys.KEY_SIZE),))
@@ -175,6 +179,7 @@ async def running(
         drivers=drivers,
         power=NoPower("a test"),
         notify=Notify.take({}),
+        watchdog=watchdog or NoWatchdog("a test"),
     )
     agent = Agent(setup, Documents({"drivers": []}, {"folder": "x"}, {}))
     end = asyncio.create_task(agent.run())
@@ -189,7 +194,6 @@ async def running(
     assert drivers.closed
 
 
-@in_loop
 async def test_it_starts_and_leaves(tmp_path: Path, config: ClusterConfig) -> None:
     core = Script()
     async with running(tmp_path, config, core) as one:
@@ -200,7 +204,6 @@ async def test_it_starts_and_leaves(tmp_path: Path, config: ClusterConfig) -> No
     assert not one.root.control.exists()
 
 
-@in_loop
 async def test_a_core_that_raises_costs_one_input_and_is_seen(
     tmp_path: Path, config: ClusterConfig, until: Until
 ) -> None:
@@ -226,7 +229,6 @@ async def test_a_core_that_raises_costs_one_input_and_is_seen(
         assert await one.leave() is End.LEFT
 
 
-@in_loop
 async def test_a_heartbeat_that_cannot_be_made_is_the_last_one_again(
     tmp_path: Path, config: ClusterConfig, until: Until
 ) -> None:
@@ -243,7 +245,6 @@ async def test_a_heartbeat_that_cannot_be_made_is_the_last_one_again(
         assert [trouble["key"] for trouble in troubles] == ["pm506"]
 
 
-@in_loop
 async def test_while_the_store_refuses_looks_and_beats_go_on_and_deeds_wait(
     tmp_path: Path, config: ClusterConfig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +281,6 @@ async def test_while_the_store_refuses_looks_and_beats_go_on_and_deeds_wait(
         assert (await one.ask(do="status"))["status"]["troubles"] == []
 
 
-@in_loop
 async def test_heartbeats_tell_what_is_durable(
     tmp_path: Path, config: ClusterConfig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,7 +317,6 @@ async def test_heartbeats_tell_what_is_durable(
         await until(lambda: Phase.OFFLINE in phases())
 
 
-@in_loop
 async def test_heartbeats_tell_whom_we_hear_now_whatever_the_disk_does(
     tmp_path: Path, config: ClusterConfig, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,7 +338,6 @@ def _refuse() -> None:
     raise sqlite3.OperationalError("disk I/O error")
 
 
-@in_loop
 async def test_what_the_core_fails_on_is_logged_in_short(
     tmp_path: Path, config: ClusterConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -354,7 +352,6 @@ async def test_what_the_core_fails_on_is_logged_in_short(
     assert len(record.message) < 600
 
 
-@in_loop
 async def test_an_agent_that_cannot_open_its_store_says_so_and_starts_when_it_can(
     tmp_path: Path, config: ClusterConfig, until: Until
 ) -> None:
@@ -394,7 +391,6 @@ def test_a_process_that_a_resource_keeps_is_missed_at_once(
         asyncio.run(run())
 
 
-@in_loop
 async def test_a_leave_that_takes_too_long_ends_without_having_left(
     tmp_path: Path, config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -405,7 +401,6 @@ async def test_a_leave_that_takes_too_long_ends_without_having_left(
         assert await one.leave() is End.FAILED
 
 
-@in_loop
 async def test_a_leave_does_not_wait_long_for_a_store_that_cannot_be_written(
     tmp_path: Path, config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +416,6 @@ async def test_a_leave_does_not_wait_long_for_a_store_that_cannot_be_written(
             assert await one.leave() is End.FAILED
 
 
-@in_loop
 async def test_what_waits_is_heard_before_a_tick(
     tmp_path: Path, config: ClusterConfig, until: Until
 ) -> None:
@@ -439,7 +433,6 @@ async def test_what_waits_is_heard_before_a_tick(
         assert [type(taken) for taken in one_core.taken] == [given.HeardBeat, given.Tick]
 
 
-@in_loop
 async def test_news_is_beaten_at_once(tmp_path: Path, config: ClusterConfig, until: Until) -> None:
     slow = attrs.evolve(config, heartbeat_interval=60_000)
 
@@ -456,7 +449,6 @@ async def test_news_is_beaten_at_once(tmp_path: Path, config: ClusterConfig, unt
         await until(lambda: any(each.beat.report == 9 for each in two_core.got(given.HeardBeat)))
 
 
-@in_loop
 async def test_a_second_signal_ends_at_once_but_not_one_of_the_same_moment(
     tmp_path: Path, config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,7 +466,6 @@ async def test_a_second_signal_ends_at_once_but_not_one_of_the_same_moment(
         assert await one.end is End.FAILED
 
 
-@in_loop
 async def test_a_store_thread_with_a_bug_ends_the_agent(
     tmp_path: Path, config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -485,3 +476,67 @@ async def test_a_store_thread_with_a_bug_ends_the_agent(
         assert await one.end is End.BUG
         asking.cancel()  # the end may be faster than the reply, or than the question
         await asyncio.gather(asking, return_exceptions=True)
+
+
+@attrs.define
+class Bell:
+    """A watchdog that notes what was done with it."""
+
+    core: Script
+    did: list[str] = attrs.field(factory=list)
+    name: str = "bell"
+
+    def arm(self, timeout: int) -> None:
+        assert self.core.taken == [], "it is armed before anything is decided"
+        self.did.append(f"arm {timeout}")
+
+    def feed(self) -> None:
+        self.did.append("feed")
+
+    def disarm(self) -> None:
+        self.did.append("disarm")
+
+    def leave(self) -> None:
+        self.did.append("leave")
+
+
+LEASE = Arbiter(name="witness1", type="witness", watchdog=200)
+
+
+async def test_the_watchdog_is_armed_first_fed_and_disarmed_by_a_clean_leave(
+    tmp_path: Path, config: ClusterConfig, until: Until
+) -> None:
+    core = Script()
+    bell = Bell(core)
+    leased = attrs.evolve(config, arbiter=LEASE)
+    async with running(tmp_path, leased, core, watchdog=bell) as one:
+        await until(lambda: len(bell.did) > 3)
+        document = (await one.ask(do="agent"))["agent"]
+        assert document["watchdog"] == "armed (bell, 0.2 s)"
+        await one.leave()
+    assert bell.did[0] == "arm 200"
+    assert set(bell.did[1:-1]) == {"feed"}
+    assert bell.did[-1] == "disarm"
+
+
+async def test_an_agent_that_ends_while_it_holds_something_leaves_the_watchdog_armed(
+    tmp_path: Path, config: ClusterConfig, until: Until
+) -> None:
+    core = Script(until=1 << 60)
+    bell = Bell(core)
+    leased = attrs.evolve(config, arbiter=LEASE)
+    async with running(tmp_path, leased, core, watchdog=bell):
+        await until(lambda: len(bell.did) > 3)
+    assert bell.did[-1] == "leave"
+    assert "disarm" not in bell.did
+
+
+@pytest.mark.parametrize("arbiter", [None, attrs.evolve(LEASE, lease=0)], ids=["none", "no lease"])
+async def test_without_a_lease_no_watchdog_is_armed(
+    tmp_path: Path, config: ClusterConfig, arbiter: Arbiter | None
+) -> None:
+    core = Script()
+    bell = Bell(core)
+    async with running(tmp_path, attrs.evolve(config, arbiter=arbiter), core, watchdog=bell) as one:
+        await one.leave()
+    assert bell.did == []

@@ -13,6 +13,7 @@ from clpcore.model.actions import (
     Answer,
     Call,
     Driven,
+    Kill,
     Left,
     Observe,
     Probe,
@@ -20,14 +21,16 @@ from clpcore.model.actions import (
     Send,
     StopSelf,
 )
-from clpcore.model.config import ClusterConfig
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Done, Input, Outcome
 from clpcore.model.peer import Bye, Letter
 from clpcore.model.reasons import Because
 from clpcore.model.states import Event, FinalAction, Presence, Role, Verdict
 from clpcore.runtime.deeds import Deeds, End, Helpers
+from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.power import NoPower, Power, PowerError
 from clpcore.runtime.troubles import Troubles
+from clpcore.runtime.workers.paths import NoPath, Receive
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -50,6 +53,7 @@ class World:
 
     outcome: Outcome | Exception = Outcome(verdict=Verdict.OK)
     happened: list[object] = attrs.field(factory=list)
+    starved: list[int] = attrs.field(factory=list)
     name: str = "spy"
     refuses: bool = False
 
@@ -64,6 +68,14 @@ class World:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
+
+    async def kill(self, group: str) -> None:
+        self.happened.append(f"kill {group}")
+
+    async def open_path(
+        self, heartbeat: Heartbeat, call: Call, others: tuple[str, ...], receive: Receive
+    ) -> DrivenPath:
+        raise NoPath("nobody opens one here")
 
     # the others
 
@@ -85,6 +97,7 @@ class World:
             feed=feed,
             answer=self.happened.append,
             end=self.happened.append,
+            starve=self.starved.append,
         )
         return Deeds("node1", config, helpers)
 
@@ -179,3 +192,23 @@ def test_exit_codes() -> None:
         End.FAILED: 1,
         End.BUG: 70,
     }
+
+
+async def test_a_group_is_killed_by_whoever_calls_drivers(
+    config: ClusterConfig, until: Until
+) -> None:
+    world = World()
+    world.deeds(config).perform(Kill(group="failover1"))
+    await until(lambda: world.happened == ["kill failover1"])
+
+
+async def test_a_machine_that_should_stop_is_vouched_for_a_while_only(
+    config: ClusterConfig, until: Until
+) -> None:
+    world = World()
+    deeds = world.deeds(config)
+    deeds.perform(REBOOT)
+    deeds.perform(REBOOT)
+    await until(lambda: world.happened)
+    assert world.starved == [config.heartbeat_timeout]
+    deeds.close()

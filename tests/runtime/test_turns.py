@@ -27,6 +27,7 @@ class Script:
 
     start = staticmethod(decide.start)
     beat = staticmethod(decide.beat)
+    feed_until = staticmethod(decide.feed_until)
     snapshot = staticmethod(decide.snapshot)
 
     def __init__(self, step: Step) -> None:

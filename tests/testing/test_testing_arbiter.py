@@ -70,6 +70,8 @@ class Right:
 
     async def renew(self, call: api.Call, ports: api.Ports, session: api.Session) -> bool:
         new = await self._transact(ports, lambda old: self.renewed(old, session, call.group))
+        if call.group in session.held and self.forgot(new):
+            raise api.Failed(f"there is no record of {call.group}: the store has lost its memory")
         return self.keeps(new, session, call.group)
 
     async def amend(self, call: api.Call, ports: api.Ports, record: api.Record) -> api.Record:
@@ -85,12 +87,20 @@ class Right:
 
     def claimed(self, old: Stored, me: api.Holder) -> api.Record:
         record = old.record
-        if me.epoch != record.epoch + 1 or old.is_live(record.holder):
+        if record.epoch not in {0, me.epoch - 1}:
+            return record
+        if old.is_live(record.holder) and not self.succeeds(me, record.holder):
             return record
         former = (record.holder,) if record.holder else ()
         return attrs.evolve(
             record, epoch=me.epoch, holder=me, suspects=record.suspects + former, evidence=()
         )
+
+    def succeeds(self, me: api.Holder, holder: api.Holder | None) -> bool:
+        return holder is not None and me.server == holder.server and me.boot > holder.boot
+
+    def forgot(self, old: Stored) -> bool:
+        return old.record.epoch == 0
 
     def keeps(self, old: Stored, session: api.Session, group: str) -> bool:
         boot, _ = old.sessions.get(session.server, (session.boot, 0))
@@ -174,6 +184,21 @@ class AnyEpoch(Right):
         )
 
 
+class CountsAnew(Right):
+    def claimed(self, old: Stored, me: api.Holder) -> api.Record:
+        return super().claimed(old, me) if me.epoch == old.record.epoch + 1 else old.record
+
+
+class LosesWhatItForgot(Right):
+    def forgot(self, old: Stored) -> bool:
+        return False
+
+
+class WaitsForADeadLife(Right):
+    def succeeds(self, me: api.Holder, holder: api.Holder | None) -> bool:
+        return False
+
+
 class ForgetsTheEpoch(Right):
     def released(self, old: api.Record, me: api.Holder) -> api.Record:
         return api.Record() if old.holder == me else old
@@ -233,6 +258,9 @@ class ShowsALostAnswer(Right):
     [
         (WritesBlindly, rules.ONE_WINS),
         (AnyEpoch, rules.EPOCH_GROWS),
+        (CountsAnew, rules.NEW_STORE),
+        (LosesWhatItForgot, rules.LOST_MEMORY),
+        (WaitsForADeadLife, rules.SESSION_GUARDS),
         (ForgetsTheEpoch, rules.EPOCH_GROWS),
         (AnybodyReleases, rules.OTHERS_REFUSED),
         (AnybodyAmends, rules.OTHERS_REFUSED),

@@ -174,3 +174,56 @@ def test_a_guess_is_caught_where_no_fault_is_listed(complaints: Complaints) -> N
 
     found = complaints(Short)
     assert rules.NORMAL_IS_NO_GUESS.says in found["test_normal_is_no_guess"]
+
+
+@attrs.frozen
+class Keeps:
+    """Keeps a watcher running between its looks, and ends it with them."""
+
+    config: Config
+
+    async def observe(self, call: api.Call, ports: api.Ports) -> api.Observation:
+        if await ports.kept("watcher") is None:
+            await ports.keep("watcher", ["/usr/bin/watcher"])
+        return api.Observation(api.Health.NORMAL, "the watcher goes on")
+
+    async def rest(self, call: api.Call, ports: api.Ports) -> None:
+        await ports.end("watcher", grace=1_000)
+
+
+class NeverRests(Keeps):
+    async def rest(self, call: api.Call, ports: api.Ports) -> None:
+        ports.tell("it will end some day")
+
+
+class RestsOnce(Keeps):
+    async def rest(self, call: api.Call, ports: api.Ports) -> None:
+        if await ports.kept("watcher") is None:
+            raise api.Failed("there is no watcher")
+        await super().rest(call, ports)
+
+
+def keeping(driver: Callable[[Config], api.KeepingMonitor]) -> type[MonitorSuite]:
+    class Kit(MonitorSuite):
+        spec = attrs.evolve(
+            suite_of(Right).spec, make=driver, capabilities=frozenset({api.Capability.KEEPS})
+        )
+
+        def world(self) -> World:
+            world = World(programs={"/usr/bin/watcher": lambda _: 0})
+            assert self.play(world, "observe").returned
+            return world
+
+    return Kit
+
+
+def test_a_monitor_that_ends_what_it_keeps_breaks_no_rule(complaints: Complaints) -> None:
+    assert complaints(keeping(Keeps)) == {}
+
+
+@pytest.mark.parametrize("driver", [NeverRests, RestsOnce])
+def test_what_goes_on_without_looks_is_caught(
+    driver: Callable[[Config], api.KeepingMonitor], complaints: Complaints
+) -> None:
+    found = complaints(keeping(driver))
+    assert rules.RESTS.says in found["test_what_it_keeps_ends_with_its_looks"]

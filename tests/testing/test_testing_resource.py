@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -214,6 +215,26 @@ class HasABug(Right):
         return {"running": api.Presence.ACTIVE}[word]
 
 
+class Misspells(Right):
+    async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
+        done = await ports.run(["acmectl", "status", "web"], timeout=5_000)
+        if done.exit_code == 3:  # type: ignore[attr-defined]
+            return api.Presence.INACTIVE
+        return api.Presence.ACTIVE
+
+
+class AsksForAPortThatIsNone(Right):
+    async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
+        await ports.shell("acmectl status web")  # type: ignore[attr-defined]
+        return api.Presence.UNKNOWN
+
+
+class WritesOneText(Right):
+    async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
+        await ports.run("acmectl status web")
+        return api.Presence.UNKNOWN
+
+
 class GivesNothing(Right):
     async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
         await super().probe(call, ports)
@@ -292,6 +313,9 @@ MUTANTS = [
     (GoesOn, rules.ENDS_WHEN_CANCELLED),
     (GoesOnAsking, rules.ENDS_WHEN_CANCELLED),
     (HasABug, rules.NO_BUG),
+    (Misspells, rules.NO_MISTAKE),
+    (AsksForAPortThatIsNone, rules.NO_MISTAKE),
+    (WritesOneText, rules.NO_MISTAKE),
     (GivesNothing, rules.RIGHT_TYPE),
     (ShowsASecretInArgv, rules.NO_SECRET),
     (ShowsASecretInAnError, rules.NO_SECRET),
@@ -311,6 +335,48 @@ def test_a_wrong_driver_is_caught(
     found = complaints(suite_of(driver))
     assert any(rule.says in text and rule.next_step in text for text in found.values()), found
     assert all(SECRET not in text for text in found.values())
+
+
+@pytest.mark.parametrize(
+    ("driver", "line", "has"),
+    [
+        (Misspells, "if done.exit_code == 3:", "; api.Completed has returncode, output\n"),
+        (AsksForAPortThatIsNone, "await ports.shell(", "; api.Ports has places, now, sleep, run,"),
+        (WritesOneText, 'await ports.run("acmectl status web")', "argv is a list of words"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(
+    driver: Callable[[Config], api.ResourceDriver], line: str, has: str, complaints: Complaints
+) -> None:
+    for text in complaints(suite_of(driver)).values():
+        assert f"; testing/{Path(__file__).name}, line " in text
+        assert line in text
+        assert has in text
+
+
+def test_a_library_s_line_is_not_blamed(complaints: Complaints) -> None:
+    class Parses(Right):
+        async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
+            return api.Presence(json.loads("{"))
+
+    found = complaints(suite_of(Parses)).values()
+    assert found
+    assert all('return api.Presence(json.loads("{"))' in text for text in found), found
+    assert all(rules.NO_BUG.says in text for text in found)
+
+
+def test_a_mistake_in_the_world_is_not_the_driver_s(complaints: Complaints) -> None:
+    class Kit(suite_of(Right)):  # type: ignore[misc]
+        def world(self) -> World:
+            world = machine()
+            world.programs["acmectl"] = lambda command: world.facts[command.argv[1]]
+            return world
+
+    found = complaints(Kit).values()
+    assert found
+    for text in found:
+        assert rules.WORLD_ANSWERS.says in text
+        assert 'world.programs["acmectl"] = lambda command: world.facts' in text
 
 
 def test_no_descriptor_is_left_open(complaints: Complaints) -> None:

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.testing import Suite, rules
+from clpcore.testing import MonitorSuite, ResourceSuite, Suite, rules
 from clpcore.testing.golden import metadata
 
 
@@ -118,15 +118,27 @@ class TestGolden:
     ) -> None:
         check = suite.test_what_administrators_write_is_as_recorded
         monkeypatch.delenv("CLP_RECORD", raising=False)
-        with pytest.raises(pytest.fail.Exception, match=rules.RECORDED.next_step):
+        with pytest.raises(pytest.fail.Exception) as failed:
             check()
+        assert str(failed.value).count("\n") == 0
+        assert str(failed.value).endswith(f"is not there yet: {rules.RECORD}")
         with monkeypatch.context() as recording:
             recording.setenv("CLP_RECORD", "1")
             check()
         check()
         suite.__class__.spec = suite_of(PORT, summary="Looks twice.").spec
-        with pytest.raises(pytest.fail.Exception, match=r"\+   Looks twice\."):
+        with pytest.raises(pytest.fail.Exception, match=r"\+   Looks twice\.") as failed:
             check()
+        assert rules.RECORDED.next_step in str(failed.value)
+
+    @pytest.mark.parametrize("kind", [Suite, ResourceSuite, MonitorSuite])
+    def test_it_is_the_last_that_is_shown(self, kind: type[Suite]) -> None:
+        class Kit(kind):  # type: ignore[valid-type,misc]
+            def test_of_the_author(self) -> None: ...
+
+        *_, last = (name for name in vars(Kit) if name.startswith("test_"))
+        assert last == "test_what_administrators_write_is_as_recorded"
+        assert Kit.test_what_administrators_write_is_as_recorded is getattr(kind, last)
 
 
 def test_the_golden_copy_says_all_that_administrators_rely_on() -> None:

@@ -117,6 +117,18 @@ async def _listens(ports: api.Ports) -> None:
     os.close(ports.listen("", 80))
 
 
+def test_a_kept_process_listens_on_a_port_of_its_own_until_it_ends() -> None:
+    world = World(programs={"acmed": lambda command: world.opens(command.kept, 8080)})
+
+    async def life(ports: api.Ports) -> list[api.Reach]:
+        await ports.keep("acmed", ["acmed"])
+        up = await ports.connect("127.0.0.1", 8080, timeout=1_000)
+        await ports.end("acmed", grace=0)
+        return [up, await ports.connect("127.0.0.1", 8080, timeout=1_000)]
+
+    assert act(life, world).value == [api.Reach.ANSWERED, api.Reach.REFUSED]
+
+
 def test_web_servers_go_by_the_longest_beginning() -> None:
     def asked(request: Request) -> str:
         return request.method

@@ -56,6 +56,7 @@ class Conversion:
     resources: dict[str, Made] = attrs.field(factory=dict)
     paired: set[tuple[str, str]] = attrs.field(factory=set)  # resources and types of their monitors
     scripts: list[Folders] = attrs.field(factory=list)
+    hooks: list[Folders] = attrs.field(factory=list)  # the same for single files
 
     def find(self, sort: Sort, element: Element, what: str, remedy: str = "") -> None:
         """Add a finding at *element*."""

@@ -20,12 +20,15 @@ class Imported:
     """What a clp.conf becomes.
 
     *files*: texts by name, to be put into conf.d; *scripts*: folders of scripts, below the
-    product's scripts and below ours.
+    product's scripts and below ours; *hooks*: the same for single scripts; *resources*: groups and
+    names of those that were taken over.
     """
 
     cluster: str
     files: Mapping[str, str]
     scripts: tuple[Folders, ...]
+    hooks: tuple[Folders, ...]
+    resources: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
 
 
@@ -49,6 +52,8 @@ def convert(
         cluster=next((name.text for name in conversion.root.all("cluster/name")), ""),
         files=_files(conversion),
         scripts=tuple(conversion.scripts),
+        hooks=tuple(conversion.hooks),
+        resources=tuple((made.group, made.name) for made in conversion.resources.values()),
         findings=tuple(sorted(conversion.findings, key=lambda found: found.line)),
     )
 

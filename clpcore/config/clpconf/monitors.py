@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from clpcore.api import Capability, DriverSpec, Kind
-from clpcore.config.clpconf import product
+from clpcore.config.clpconf import hooks, product
 from clpcore.config.clpconf.conversion import Conversion, Made, needs_scripts, ours
 from clpcore.config.clpconf.draft import Table
 from clpcore.config.clpconf.findings import Sort
@@ -131,6 +131,7 @@ class _Writing:
         if needs_scripts(element, self.spec, self.driver.tags):
             name = element.name
             conversion.scripts.append((("monitor.s", name), ("monitor", name)))
+        hooks.convert(conversion, element)
         if not (made and table.is_empty):
             file = file_of(self.target.group) if self.target else _OF_SERVERS
             conversion.files.setdefault(file, []).append(table)

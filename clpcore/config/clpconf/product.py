@@ -233,6 +233,11 @@ MONITORS: Final[Mapping[str, Driver]] = {
         tags=(Tag("parameters/object", "device"),),
         polling=(60, 120, 0),
     ),
+    "userw": Driver(
+        type="userw",
+        tags=(Tag("parameters/writesize", "write_size", number, 10_000),),
+        polling=(3, 90, 0),
+    ),
 }
 MERGED: Final[Mapping[str, str]] = {"azurelbw": "lbppw"}  # ours does the work of both
 
@@ -250,6 +255,7 @@ _DISTRIBUTIONS: Final[Mapping[str, str]] = {
     "mdnw": "clpcore-md",
     "mdw": "clpcore-md",
     "miiw": "clpcore-netw",
+    "mtw": "clpcore-userw",
     "pidw": "clpcore-exec",
 }
 _PLANNED: Final = frozenset(
@@ -288,13 +294,14 @@ NOT_HERE: Final[Mapping[str, str]] = {
     "cluster/sysinfo/*": "System figures are not collected.",
     "haltp/*": "A shutdown that hangs is ended by stop_budget and the watchdog.",
     "monitor/*/emergency/dumpcollect/*": "No dump is taken of a driver that is late.",
-    "monitor/*/emergency/preaction/*": "No script is run before a recovery.",
-    "monitor/*/emergency/threshold/script": "No script is run before a recovery.",
+    "monitor/*/emergency/threshold/script": "A script is no rung of its own: before each "
+    "reactivation runs scripts/monitor/NAME/before_reactivation.sh, if it is there.",
     "monitor/*/emergency/timeout/*": "A look without an answer counts as an error.",
     "monitor/diskw/parameters/method": "Say it by hand, if need be: method.",
     "monitor/diskw/parameters/size": "Whole blocks of 4096 bytes are read.",
     "monitor/*/parameters/default": "A script with a / is an absolute path.",
     "monitor/*/parameters/logrotate/*": "Logs are cut at 1 MB.",
+    "monitor/userw/parameters/*": "The agent feeds the watchdog; what is looked at: write_size.",
     "monitor/azureppw/parameters/mode": "A port that does not answer is an error.",
     "pm/*": "systemd starts the agent again; the service goes on meanwhile.",
     "resource/*/parameters/logrotate/*": "Logs are cut at 1 MB.",

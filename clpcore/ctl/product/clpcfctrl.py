@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clpcore.ctl import fresh
 from clpcore.ctl.ends import Exit, Failure
-from clpcore.ctl.product import entry
+from clpcore.ctl.product import entry, outside
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -68,6 +68,7 @@ def _pull(folder: Path) -> Exit:
         raise Failure(Exit.REFUSED, f"there is no configuration in {used.conf}", "clp config new")
     with fresh.folder(folder) as draft:
         working.write(files, working.Folders.below(draft))
+    outside.tell(folder)
     return Exit.DONE
 
 
@@ -89,7 +90,7 @@ def _push(args: Namespace) -> Exit:
     try:
         return _apply(force=args.force)
     except Failure as failure:
-        if failure.code is Exit.REFUSED:
+        if failure.code in {Exit.REFUSED, Exit.BAD_CONFIG}:
             working.follow(ours, files, before)
         raise
 

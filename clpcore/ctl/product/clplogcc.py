@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clpcore.ctl import control
 from clpcore.ctl.ends import Exit, Failure
-from clpcore.ctl.product import entry
+from clpcore.ctl.product import entry, outside
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -35,6 +35,7 @@ def parser() -> Parser:
     )
     made.add_argument("-t", dest="kind", choices=("type1",), default="type1", help="all of it")
     made.add_argument("-l", dest="local", action="store_true", help="only of this server")
+    entry.add_server(made, "only this server's own name: a bundle is too large for the channel")
     made.add_argument(
         "-o", dest="folder", type=Path, metavar="DIR", help="where to; default: /var/log/clpcore"
     )
@@ -51,6 +52,9 @@ def _run(args: Namespace) -> int:
     from clpcore.runtime.places import whereabouts
 
     where = whereabouts(os.environ)
+    if args.server not in {"", where.server}:
+        text = f"{where.server} cannot collect what {args.server} knows"
+        raise Failure(Exit.REFUSED, text, f"on {args.server} run: clplogcc -l")
     folder = args.folder or where.root.logs
     path = folder / f"{where.server}-log.tar.gz"
     try:
@@ -60,7 +64,8 @@ def _run(args: Namespace) -> int:
         raise Failure(Exit.REFUSED, text, "run it as root, or name a folder with -o") from None
     print(f"Collect Log {where.server} : Success")
     print(path)
-    others = [] if args.local else _others(where.server)
+    outside.tell(path)
+    others = [] if args.local or args.server else _others(where.server)
     if not others:
         return Exit.DONE
     for other in others:

@@ -39,7 +39,9 @@ def parser() -> Parser:
     made.add_argument(
         "-k", dest="key", type=notices.key, metavar="CATEGORY[.KEYWORD]", help="what it is about"
     )
-    entry.add_server(made, "--failover: refuse if the group runs elsewhere; else only this server")
+    entry.add_server(
+        made, "notices: to its monitor; --failover: refuse if the group runs elsewhere"
+    )
     entry.add_wait(made, default=scripts.PATIENCE)
     return made
 
@@ -57,12 +59,9 @@ def _run(args: Namespace) -> int:
     if args.notice and args.key is None:
         raise Failure(Exit.USAGE, "--notice needs -k", "for example: -k NIC.eth0")
     status = ask()
-    entry.only_here(status, args.server, "clprexec")
-    file = notices.file(status, names.monitor(status, args.notice or args.clear))
-    if args.notice:
-        notices.add(file, args.key)
-    else:
-        notices.clear(file, args.key)
+    server = entry.here_or(status, args.server)
+    monitor = args.notice or args.clear
+    notices.ask(status, monitor, server, args.key, clear=bool(args.clear))
     print(entry.SUCCEEDED)
     return Exit.DONE
 

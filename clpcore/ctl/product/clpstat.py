@@ -39,7 +39,8 @@ def parser() -> Parser:
     """Give the arguments."""
     made = entry.arguments(
         "clpstat",
-        "Show the cluster as this server sees it, or what is configured.",
+        "Show the cluster as this server sees it, or another one that is named; or what is "
+        "configured.",
         "`clp status` and `clp why` tell the reasons, too.",
         """
         clpstat
@@ -59,7 +60,7 @@ def parser() -> Parser:
     made.add_argument("--detail", action="store_true", help="settings with their defaults, too")
     made.add_argument("--long", action="store_true", help="do not cut long names")
     made.add_argument("--local", action="store_true", help="only what concerns this server")
-    entry.add_server(made, "only this server's own name: each agent tells its own view")
+    entry.add_server(made, "as that server sees it")
     return made
 
 
@@ -75,8 +76,7 @@ def _run(args: Namespace) -> int:
 
         print(settings.page(wanted, detail=args.detail))
         return Exit.DONE
-    status = ask()
-    entry.only_here(status, args.server, "clpstat")
+    status = ask(args.server)
     if args.page in {None, "overview"}:
         print(overview(status, long=args.long, local=args.local))
     else:

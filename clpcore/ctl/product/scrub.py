@@ -1,8 +1,9 @@
 """Takes secrets out of text that leaves the machine: those that are known, and what looks like one.
 
-Known are the values of settings that a driver marks as secret, and what the files hold that the
-configuration names for secrets. What looks like one: the values of words like password, keys in
-PEM, user names with passwords in addresses. When in doubt it is taken out.
+Known are the values of settings that a driver marks as secret, what the files hold that the
+configuration names for secrets, and the addresses that alerts post to. What looks like one: the
+values of words like password, keys in PEM, passwords in addresses, and those that commands take by
+options of their own. When in doubt it is taken out.
 """
 
 from __future__ import annotations
@@ -13,38 +14,47 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-STARS: Final = "********"
+from clpcore.ctl.product import commandlines
+from clpcore.ctl.product.commandlines import GAP, QUOTED, STARS, VALUE
+
 _LEAST: Final = 4  # characters; a shorter one would take out half of every text
+_PATH_LEAST: Final = 12  # characters of an address's path that is secret by itself
 _WORD: Final = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key"
-    r"|private[_-]?key|shared[_-]?key|credentials?|community)"
+    r"(?:passw(?:or)?d|passphrase|passcode|passkey|pass(?![a-z])|(?<![a-z])pw(?![a-z])|pwd|secret"
+    r"|token|cookie|credentials?|creds?(?![a-z])|community|cli_?auth"
+    r"|(?:api|access|account|auth|encryption|license|master|private|shared|signing|storage)"
+    r"[_-]?key)"
 )
 _KEY: Final = re.compile(_WORD, re.IGNORECASE)
 # A setting that names a file of a secret holds a path, which is none; the file does.
 _OF_FILE: Final = re.compile(r"(?:_|-)(?:file|path)$", re.IGNORECASE)
+_URL: Final = re.compile(r"^\s*url\s*=\s*[\"']([^\"'\n]+)", re.MULTILINE)
 # A name begins where a word begins: without that, a log of one long word would take for ever.
 _BEGIN: Final = r"(?<![\w.-])"
 _NAME: Final = rf"[\w.-]*{_WORD}(?![\w.-]{{0,64}}[_-](?:file|path)\b)[\w.-]{{0,64}}"
-_LONG: Final = r'"{3}.*?(?:"{3}|\Z)|' + r"'{3}.*?(?:'{3}|\Z)"  # strings over lines
-_QUOTED: Final = r'"(?:\\.|[^"\\\n])*"?|' + r"'[^'\n]*'?"
+_LONG: Final = (  # strings over lines
+    r'"{3}.*?(?:"{3}|\Z)|' + r"'{3}.*?(?:'{3}|\Z)"
+    r'|"(?:\\.|[^"\\]){1,500}"|' + r"'[^']{1,500}'"
+)
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), instead)
     for pattern, instead in (
         (r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|\Z)", rf"\1 {STARS} \2"),
         # password = """...""", "password": "...", PASSWORD='...'
-        (rf"({_BEGIN}{_NAME}[\"']?\s*[=:]\s*)(?:{_LONG}|{_QUOTED})", rf'\1"{STARS}"'),
+        (rf"({_BEGIN}{_NAME}[\"']?\s*[=:]\s*)(?:{_LONG}|{QUOTED})", rf'\1"{STARS}"'),
         # PASSWORD=..., password: ...; the value may have blanks: all to the end, or to a quote
         (rf"({_BEGIN}{_NAME}[\"']?[^\S\n]*[=:][^\S\n]*)(?![\"'\s])[^\n\"']+", rf"\1{STARS}"),
         # <password>...</password>
         (rf"(<[\w:.-]*{_WORD}[^>\n]*>)[^<]*(<)", rf"\1{STARS}\2"),
-        # --password ..., -u user:...
-        (rf"({_BEGIN}--?{_NAME}[ \t]+)(?!-)\S+", rf"\1{STARS}"),
-        (r"((?:^|\s)(?:-u|--user)[ =]+[^\s:]+:)\S+", rf"\1{STARS}"),
+        # --password ..., "--password", "..."
+        (rf"({_BEGIN}--?{_NAME}{GAP}+)(?!-){VALUE}", rf"\1{STARS}"),
         (r"(Authorization[\"']?\s*[:=]\s*[\"']?\w+\s+)[^\s\"']+", rf"\1{STARS}"),
         (r"(\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", rf"\1{STARS}"),
-        # https://user:...@host, ?sig=...
+        # https://user:...@host, https://token@host, ?sig=...
         (r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@\"']*:)[^\s/@\"']+(@)", rf"\1{STARS}\2"),
+        (r"(\b[a-z][a-z0-9+.-]{0,20}://)[^\s/:@\"']{16,}(@)", rf"\1{STARS}\2"),
         (r"([?&](?:sig|sas|code|key)=)[^\s&\"']+", rf"\1{STARS}"),
+        *commandlines.PATTERNS,
     )
 )
 
@@ -54,7 +64,8 @@ class Scrubber:
 
     def __init__(self, secrets: Collection[str]) -> None:
         each_line = (line.strip() for text in secrets for line in text.splitlines())
-        known = {form for line in each_line for form in (line, json.dumps(line)[1:-1])}
+        parts = (part for line in each_line for part in (line, *_secret_path(line)))
+        known = {form for part in parts for form in (part, json.dumps(part)[1:-1])}
         self._known = sorted(filter(_is_telling, known), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
@@ -70,16 +81,30 @@ def _is_telling(line: str) -> bool:
     return len(line) >= _LEAST and not line.startswith("-----")
 
 
+def _secret_path(line: str) -> Iterator[str]:
+    """Give the path of a secret address: a log of a proxy has it without the server."""
+    _, there, rest = line.partition("://")
+    path = f"/{rest.partition('/')[2]}"
+    if there and len(path) >= _PATH_LEAST:
+        yield path
+
+
 def in_toml(text: str, secret_keys: Collection[str]) -> Iterator[str]:
     """Give the secrets of a configuration file, which may be one that cannot be read.
 
-    *secret_keys*: the settings that drivers mark as secret, beside what sounds like one.
+    *secret_keys*: the settings that drivers mark as secret, beside what sounds like one. Where an
+    alert posts to is one, too: whoever has the address can.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
+        yield from _URL.findall(text)
         return
     yield from _in(document, secret_keys)
+    alerts = document.get("alert")
+    for alert in alerts.values() if isinstance(alerts, dict) else ():
+        if isinstance(alert, dict) and isinstance(alert.get("url"), str):
+            yield alert["url"]
 
 
 def _in(table: Mapping[str, Any], secret_keys: Collection[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,7 +18,7 @@ from clpcore.model.reasons import Because
 from clpcore.runtime.alerts import choice, message
 from clpcore.runtime.alerts.cursor import Cursor
 from clpcore.runtime.alerts.errors import Refused, Unsent
-from clpcore.runtime.alerts.message import Origin
+from clpcore.runtime.alerts.message import Message, Origin
 from clpcore.runtime.alerts.senders import Sender
 from clpcore.runtime.store import journal
 from clpcore.runtime.store.database import Line
@@ -69,6 +70,8 @@ class Courier(threading.Thread):
         self._ending = threading.Event()
         self._file = 0  # the journal's inode
         self._seen = 0  # no line up to here is to be sent any more
+        self._spoilt = 0  # the last line that no message could be made of
+        self._alone = 0  # up to here lines are sent one by one
         self._refused = 0  # tries of the first messages that wait
         self._troubled = False
         self._again = _AGAIN_FIRST
@@ -106,6 +109,9 @@ class Courier(threading.Thread):
         file = store.stat().st_ino
         if file != self._file:
             self._seen, self._file = self._errand.cursor.place(store), file
+            self._spoilt = self._alone = 0
+        if self._seen < self._alone:
+            limit = 1
         end = journal.newest(store)
         lines = journal.page(store, after=self._seen, wanted=self._wanted, limit=limit)
         if not lines:
@@ -116,30 +122,54 @@ class Courier(threading.Thread):
         """Send; False when it must be tried again, later."""
         if self._errand.sender.gather and not self._ending.wait(self._errand.sender.gather):
             lines = self._read() or lines
-        language = self._errand.alert.language.value
-        told = [message.of_line(line, self._errand.origin, language) for line in lines]
+        told = self._made(lines)
         try:
-            self._errand.sender.send(told)
+            if told:
+                self._errand.sender.send(told)
+                self._recover()
         except Unsent as why:
             self._fail(str(why))
             self._shed(str(why))
             return False
         except Refused as why:
-            self._refused += 1
-            self._fail(str(why))
-            if self._refused < TRIES:
-                return False
-            self._give_up(len(lines), str(why))
-        else:
-            self._recover()
-        self._pass(lines[-1])
+            return self._refuse(lines, len(told), str(why))
+        except Exception as error:  # noqa: BLE001 - one message must not keep all others from leaving
+            if len(told) > 1:
+                self._alone = lines[-1].seq  # one of them is to blame: each for itself, then
+                return True
+            return self._refuse(lines, 1, _where(error))
+        self._pass(lines[-1], sent=len(told), given_up=len(lines) - len(told))
         return True
 
-    def _pass(self, line: Line) -> None:
+    def _made(self, lines: Sequence[Line]) -> list[Message]:
+        """Give the messages; a line that none can be made of is given up, and told once."""
+        language = self._errand.alert.language.value
+        told = []
+        for line in lines:
+            try:
+                told.append(message.of_line(line, self._errand.origin, language))
+            except Exception as error:  # noqa: BLE001 - of another version, perhaps, or damaged
+                if line.seq > self._spoilt:
+                    self._spoilt = line.seq
+                    why = f"line {line.seq} of the journal is no message: {_where(error)}"
+                    self._give_up(1, why)
+        return told
+
+    def _refuse(self, lines: Sequence[Line], count: int, why: str) -> bool:
+        """Give *count* messages of *lines* up, unless they can be tried again."""
+        self._refused += 1
+        self._fail(why)
+        if self._refused < TRIES:
+            return False
+        self._give_up(count, why)
+        self._pass(lines[-1], given_up=len(lines))
+        return True
+
+    def _pass(self, line: Line, *, sent: int = 0, given_up: int = 0) -> None:
         self._refused = 0
         self._again = _AGAIN_FIRST
         self._seen = line.seq
-        self._errand.cursor.pass_by(line)
+        self._errand.cursor.pass_by(line, sent=sent, given_up=given_up)
 
     def _shed(self, why: str) -> None:
         """Give up the oldest of too many that wait."""
@@ -149,7 +179,7 @@ class Courier(threading.Thread):
             lost = journal.count(store, after=self._seen, upto=floor, wanted=self._wanted)
             self._give_up(lost, why)
             lines = journal.page(store, after=floor - 1, wanted=self._wanted, limit=1)
-            self._pass(lines[0])
+            self._pass(lines[0], given_up=lost)
 
     # -- how it fares
 
@@ -167,3 +197,9 @@ class Courier(threading.Thread):
             self._troubled = False
             name = self._errand.alert.name
             self._teller.end(self._what, messages.because("pm523", alert=name))
+
+
+def _where(error: Exception) -> str:
+    """Give what went wrong and where; its own words may hold a secret of the sender."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"

@@ -1,4 +1,7 @@
-"""How far an alert has come in the journal: durable, so that a crash repeats and loses nothing."""
+"""How far an alert has come in the journal: durable, so that a crash repeats and loses nothing.
+
+The same file counts what became of its messages on this server, since the alert was made.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ class Mark:
 
     seq: int
     wall_ms: int
+    sent: int = 0
+    given_up: int = 0
 
 
 @attrs.define
@@ -34,8 +39,14 @@ class Cursor:
         """Give what the file says; nothing, when it is not there or cannot be read."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             told = json.loads(path.read_text())
-            return cls(path, Mark(int(told["seq"]), int(told["wall_ms"])))
+            counts = int(told.get("sent", 0)), int(told.get("given_up", 0))
+            return cls(path, Mark(int(told["seq"]), int(told["wall_ms"]), *counts))
         return cls(path)
+
+    @property
+    def mark(self) -> Mark | None:
+        """Give it; None where the alert has not begun."""
+        return self._mark
 
     def place(self, store: Path) -> int:
         """Give the number of the line to go on after.
@@ -47,9 +58,15 @@ class Cursor:
             sqlite3.Error: the journal cannot be read.
 
         """
+        if self._mark is None:
+            end = journal.newest(store)
+            self._write(Mark(end, journal.told_at(store, end) or 0))
+        return self.after(store)
+
+    def after(self, store: Path) -> int:
+        """Give the same without beginning: the number that whoever only looks counts from."""
         end = journal.newest(store)
         if self._mark is None:
-            self._write(Mark(end, journal.told_at(store, end) or 0))
             return end
         if self._mark.seq == 0:
             return 0
@@ -57,14 +74,19 @@ class Cursor:
         is_another = self._mark.seq > end if told_at is None else told_at != self._mark.wall_ms
         return 0 if is_another else self._mark.seq
 
-    def pass_by(self, line: Line) -> None:
+    def pass_by(self, line: Line, *, sent: int = 0, given_up: int = 0) -> None:
         """Note that everything up to *line* is sent, or given up; on the disk when this returns.
+
+        *sent* and *given_up*: how many of the messages since the last time.
 
         Raises:
             OSError: it cannot be written; it will be sent again after a restart.
 
         """
-        self._write(Mark(line.seq, line.wall_ms))
+        was = self._mark or Mark(0, 0)
+        self._write(
+            Mark(line.seq, line.wall_ms, sent=was.sent + sent, given_up=was.given_up + given_up)
+        )
 
     def _write(self, mark: Mark) -> None:
         self._mark = mark

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import ssl
@@ -12,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from clpcore.config.alerts import url_problem
 from clpcore.model.alerts import Webhook
 from clpcore.runtime.alerts import secrets
 from clpcore.runtime.alerts.errors import Refused, Unsent
@@ -48,11 +48,13 @@ class WebhookSender:
         text = self.settings.url
         if self.settings.url_file:
             text = secrets.read(self.settings.url_file)
-        with contextlib.suppress(ValueError):
-            url = urlsplit(text)
-            if url.scheme in {"http", "https"} and url.hostname and url.port != 0:
-                return url
-        raise Unsent(f"{self.settings.url_file or 'url'} holds no URL of a web server")
+        where = self.settings.url_file or "url"
+        if url_problem(text):  # its words may hold a part of what is secret
+            raise Unsent(f"{where} holds no URL of a web server, or one with a password in it")
+        url = urlsplit(text)
+        if url.port == 0:
+            raise Unsent(f"{where} holds a URL of port 0")
+        return url
 
     def _post(self, url: SplitResult, message: Message) -> None:
         seconds = self.settings.timeout / 1_000

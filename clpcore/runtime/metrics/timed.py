@@ -8,11 +8,14 @@ from collections.abc import Callable
 import attrs
 
 from clpcore import api
-from clpcore.model.actions import Driven, Hook, Observe
-from clpcore.model.config import ClusterConfig
+from clpcore.model.actions import Call, Driven
+from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Outcome
 from clpcore.runtime.deeds import Drivers
+from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.metrics.tally import Tally
+from clpcore.runtime.workers.jobs import DO, type_of
+from clpcore.runtime.workers.paths import Receive
 
 
 @attrs.frozen
@@ -31,21 +34,20 @@ class Timed:
         begun = time.monotonic()
         outcome = await self._drivers.call(action, config)
         seconds = time.monotonic() - begun
-        name = type(action).__name__.lower()
-        self._tally.call(_type(action, config), name, outcome.verdict.value, seconds)
+        name = DO[type(action)].value
+        self._tally.call(type_of(action, config), name, outcome.verdict.value, seconds)
         return outcome
+
+    async def kill(self, group: str) -> None:
+        """Hand it on."""
+        await self._drivers.kill(group)
+
+    async def open_path(
+        self, heartbeat: Heartbeat, call: Call, others: tuple[str, ...], receive: Receive
+    ) -> DrivenPath:
+        """Hand it on."""
+        return await self._drivers.open_path(heartbeat, call, others, receive)
 
     async def close(self) -> None:
         """Hand it on."""
         await self._drivers.close()
-
-
-def _type(action: Driven, config: ClusterConfig) -> str:
-    """Give the type of what is called; empty when the configuration does not have it."""
-    call = action.call
-    if isinstance(action, Observe | Hook) and call.monitor:
-        monitor = config.monitor_by_name.get(call.monitor)
-        return monitor.type if monitor else ""
-    group = config.group_by_name.get(call.group)
-    resource = group.by_name.get(call.resource) if group else None
-    return resource.type if resource else ""

@@ -65,14 +65,20 @@ class Verbs:
         store: Path,
         server: str,
         more: Mapping[str, Serve] = types.MappingProxyType({}),
+        *,
+        elsewhere: Mapping[str, Serve] = types.MappingProxyType({}),
     ) -> None:
-        """Serve for *agent* on *server*; its journal is in *store*. *more*: verbs of others."""
+        """Serve for *agent* on *server*; its journal is in *store*.
+
+        *more*: verbs of others; *elsewhere*: those that another server's agent can answer.
+        """
         self.watchers = Watchers(desk, agent.present)
         self.followers = Followers(desk, store, server)
         self._agent = agent
         self._desk = desk
         self._store = store
         self._server = server
+        self._elsewhere = elsewhere
         self._verbs = {
             "status": self._status,
             "watch": self._watch,
@@ -93,6 +99,8 @@ class Verbs:
             client.reply(refusal(f"unknown verb {verb!r:.80}", f"known are {known}"))
         elif (refused := self._agent.refusal) is not None:
             client.reply(refused)
+        elif verb in self._elsewhere and request.get("server", self._server) != self._server:
+            await self._elsewhere[verb](request, client)
         else:
             await self._verbs[verb](request, client)
 

@@ -8,24 +8,13 @@ from pathlib import Path
 from clpcore import config, host
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "shared-disk.md"
-CLUSTER = """
-[cluster]
-name = "Docs"
-platform = "lab"
-[server.node1]
-priority = 1
-interconnect = ["10.5.0.110"]
-[server.node2]
-priority = 2
-interconnect = ["10.5.0.111"]
-"""
 
 
 def test_its_configuration_is_good_and_starts_the_application_after_the_disk(
-    tmp_path: Path,
+    tmp_path: Path, two_servers: str
 ) -> None:
     (block,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    (tmp_path / "cluster.toml").write_text(CLUSTER + block)
+    (tmp_path / "cluster.toml").write_text(two_servers + block)
     loaded = config.load(tmp_path, host.load().specs)
     assert [problem for problem in loaded.problems if problem.severity.value == "error"] == []
     assert loaded.config is not None

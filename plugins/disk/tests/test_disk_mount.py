@@ -1,24 +1,22 @@
-"""disk with a real device: see `device` in conftest.py."""
+"""disk with a real device: see `site` in conftest.py."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-import attrs
 import pytest
 
 from clpcore import api
-from clpcore.runtime.driving.ports import Folders, LocalPorts
-from clpcore.runtime.places import Root
-from clpcore.runtime.workers.limits import Limits
+from clpcore.runtime.driving.ports import LocalPorts
 from clpcore_disk import mounts
-from clpcore_disk.resource import SPEC
 from clpcore_disk.settings import Config, DiskType, Force, Timing
 
 T = TypeVar("T")
@@ -37,68 +35,23 @@ def _within(seconds: float, holds: Callable[[], T]) -> T:
     return value
 
 
-@attrs.define
-class Site:
-    """One server with one disk resource, failover1/disk1, driven as a worker does it."""
+class Site(Protocol):
+    """One server with one disk resource, failover1/disk1: see conftest.py."""
 
     root: Path
     config: Config
 
     @property
-    def call(self) -> api.Call:
-        return api.Call(
-            event=api.Event.START,
-            role=api.Role.ACTIVE,
-            epoch=1,
-            server="node1",
-            home="node1",
-            previous="",
-            group="failover1",
-            resource="disk1",
-        )
-
-    def ports(self) -> LocalPorts:
-        return LocalPorts(self.call, Folders.of(Root(self.root), self.call), Limits())
-
-    def driver(self) -> api.ResourceDriver:
-        assert SPEC.make is not None
-        driver: api.ResourceDriver = SPEC.make(self.config)  # type: ignore[assignment]
-        return driver
-
-    def activate(self) -> None:
-        asyncio.run(self.driver().activate(self.call, self.ports()))
-
-    def deactivate(self) -> None:
-        asyncio.run(self.driver().deactivate(self.call, self.ports()))
-
-    def probe(self) -> api.Presence:
-        return asyncio.run(self.driver().probe(self.call, self.ports()))
-
-    def change(self, **settings: object) -> None:
-        self.config = attrs.evolve(self.config, **settings)  # type: ignore[arg-type]
-
-    def owns(self, mount: mounts.Mount) -> bool:
-        return mount.source == self.config.device
-
+    def call(self) -> api.Call: ...
+    def ports(self) -> LocalPorts: ...
+    def driver(self) -> api.ResourceDriver: ...
+    def activate(self) -> None: ...
+    def deactivate(self) -> None: ...
+    def probe(self) -> api.Presence: ...
+    def change(self, **settings: object) -> None: ...
     @property
-    def point(self) -> Path:
-        return Path(self.config.mount_point)
-
-    def mounted(self) -> list[str]:
-        return [m.point for m in mounts.table(self.ports()) if self.owns(m)]
-
-
-@pytest.fixture
-def blank(tmp_path: Path, device: str) -> Site:
-    """A disk without a file system."""
-    point = tmp_path / "mnt with blank"
-    return Site(tmp_path, Config(device=device, mount_point=str(point), umount_retry_interval=50))
-
-
-@pytest.fixture
-def site(blank: Site) -> Site:
-    _do("mkfs.ext4", "-q", blank.config.device)
-    return blank
+    def point(self) -> Path: ...
+    def mounted(self) -> list[str]: ...
 
 
 @pytest.fixture
@@ -108,6 +61,19 @@ def busy(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sleep", "600"], cwd=site.point) as process:
         yield process
         process.kill()
+
+
+@contextlib.contextmanager
+def _container(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has the disk mounted in a mount namespace of its own."""
+    site.point.mkdir(exist_ok=True)
+    script = 'mount "$0" "$1" && echo up && exec sleep 600'
+    argv = ["unshare", "--mount", "sh", "-c", script, site.config.device, str(site.point)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as container:
+        assert container.stdout is not None
+        assert container.stdout.readline() == b"up\n"
+        yield container
+        container.kill()
 
 
 # -- the ordinary course of things
@@ -208,16 +174,22 @@ def test_a_mount_point_that_is_taken(site: Site) -> None:
 
 
 def test_a_disk_in_use_in_another_mount_namespace_is_not_free(site: Site) -> None:
-    site.point.mkdir()
-    script = 'mount "$0" "$1" && echo up && exec sleep 600'
-    argv = ["unshare", "--mount", "sh", "-c", script, site.config.device, str(site.point)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as container:
-        assert container.stdout is not None
-        assert container.stdout.readline() == b"up\n"
+    with _container(site) as container:
         assert site.mounted() == []
         assert site.probe() is api.Presence.BROKEN
         with pytest.raises(api.Failed, match="is in use on this server, in another mount name"):
             site.activate()
+        site.change(umount_retry=0)
+        with pytest.raises(api.Failed, match=rf"sleep \(pid {container.pid}, has it mounted in a"):
+            site.deactivate()
+        assert container.poll() is None  # we did not mount it: who has it is not ours to kill
+    assert site.probe() is api.Presence.INACTIVE
+
+
+def test_a_container_that_keeps_what_we_have_let_go_is_killed(site: Site) -> None:
+    site.activate()
+    _do("umount", site.config.mount_point)
+    with _container(site) as container:
         site.change(umount_force=Force.NONE, umount_retry=0)
         with pytest.raises(api.Failed, match=rf"sleep \(pid {container.pid}, has it mounted in a"):
             site.deactivate()
@@ -283,6 +255,23 @@ def test_the_file_system_is_checked_by_timing(site: Site, timing: Timing, checks
         site.deactivate()
     log = site.root / "var/log/clpcore/failover1/disk1/fsck.log"
     assert (log.read_text() if log.exists() else "").count("clean") == checks
+
+
+def test_a_reboot_does_not_begin_the_count_anew(site: Site) -> None:
+    site.change(fsck_timing=Timing.COUNT, fsck_interval=2)
+    for _ in range(2):
+        site.activate()
+        site.deactivate()
+        shutil.rmtree(site.root / "run")
+    assert "clean" in (site.root / "var/log/clpcore/failover1/disk1/fsck.log").read_text()
+
+
+def test_a_mount_that_cannot_be_counted_is_a_mount(site: Site) -> None:
+    counts = site.root / "var/lib/clpcore/resources"
+    counts.parent.mkdir(parents=True)
+    counts.write_text("no folder, as on a broken system disk")
+    site.activate()
+    assert site.probe() is api.Presence.ACTIVE
 
 
 def test_a_file_system_that_a_check_cannot_repair_is_not_mounted(site: Site) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,17 +95,12 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, end_sessions: Callable[[Iterable[int]], None]) -> Iterator[Site]:
     site = Site(tmp_path)
     site.script("start.sh", "echo started")
     site.script("stop.sh", "echo stopped")
     yield site
-    leaders = {process.pid for process in kept.living(site.folders.kept)} | set(site.pids())
-    for pid in processes.pids():
-        found = processes.stat(pid)
-        if found and (found.session in leaders or found.pid in leaders):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    end_sessions([*(process.pid for process in kept.living(site.folders.kept)), *site.pids()])
 
 
 def _up_and_down(site: Site) -> None:
@@ -353,6 +347,16 @@ def test_an_asynchronous_application_needs_no_stop_script(site: Site) -> None:
     site.script("stop.sh", "").unlink()
     site.activate()
     site.deactivate()
+    assert site.probe() is api.Presence.INACTIVE
+
+
+def test_without_a_stop_script_signals_end_the_application(site: Site) -> None:
+    site.config = Config(start_sync=False, stop="")
+    site.script("start.sh", "exec sleep 600")
+    site.activate()
+    process = site.process()
+    site.deactivate()
+    assert not _lives(process.pid)
     assert site.probe() is api.Presence.INACTIVE
 
 

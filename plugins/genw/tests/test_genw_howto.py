@@ -10,17 +10,6 @@ from pathlib import Path
 from clpcore import config, host
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "custom-monitor.md"
-CLUSTER = """
-[cluster]
-name = "Docs"
-platform = "lab"
-[server.node1]
-priority = 1
-interconnect = ["10.5.0.110"]
-[server.node2]
-priority = 2
-interconnect = ["10.5.0.111"]
-"""
 GROUP = """
 [group.failover1.resource.exec1]
 type = "exec"
@@ -31,10 +20,10 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def test_its_configuration_is_good(tmp_path: Path) -> None:
+def test_its_configuration_is_good(tmp_path: Path, two_servers: str) -> None:
     blocks = _blocks("toml")
     assert len(blocks) == 3
-    (tmp_path / "cluster.toml").write_text(CLUSTER + GROUP + "".join(blocks))
+    (tmp_path / "cluster.toml").write_text(two_servers + GROUP + "".join(blocks))
     loaded = config.load(tmp_path, host.load().specs)
     assert [problem for problem in loaded.problems if problem.severity.value == "error"] == []
     assert loaded.config is not None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,21 +67,20 @@ class Site:
         ports = LocalPorts(self.call, self.folders, Limits())
         return asyncio.run(Genw(self.config).observe(self.call, ports))
 
+    def rest(self) -> None:
+        ports = LocalPorts(self.call, self.folders, Limits())
+        asyncio.run(Genw(self.config).rest(self.call, ports))
+
     def process(self) -> api.Process:
         (process,) = kept.living(self.folders.kept)
         return process
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, end_sessions: Callable[[Iterable[int]], None]) -> Iterator[Site]:
     site = Site(tmp_path)
     yield site
-    leaders = {process.pid for process in kept.living(site.folders.kept)}
-    for pid in processes.pids():
-        found = processes.stat(pid)
-        if found and found.session in leaders:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    end_sessions(process.pid for process in kept.living(site.folders.kept))
 
 
 @pytest.fixture
@@ -214,6 +212,20 @@ def test_a_script_that_nobody_looks_after_is_ended_with_its_children(site: Site)
     assert not [pid for pid in pids if _lives(pid)]
     assert not site.note.exists()
     assert site.observe().health is api.Health.NORMAL  # no error: it was ended by us
+
+
+def test_a_script_is_ended_when_the_monitor_stops_looking(site: Site) -> None:
+    site.config = Config(sync=False)
+    site.script("sleep 600 & echo $! $$; wait")
+    site.observe()
+    pids = [int(pid) for pid in _within(5, lambda: _said(site)).split()]
+    process = site.process()
+    for _ in range(2):
+        site.rest()
+        assert not [pid for pid in (process.pid, *pids) if _lives(pid)]
+        assert not site.note.exists()
+    assert site.observe().health is api.Health.NORMAL  # no error: it was ended by us
+    assert site.process() != process
 
 
 def test_what_the_script_has_left_is_ended_before_it_is_started_again(site: Site) -> None:

@@ -9,17 +9,25 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import attrs
 import pytest
 
 from clpcore import api
 from clpcore.runtime import clock
+from clpcore.runtime.driving import tcp
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers.limits import Limits
 from clpcore_httpnp.partition import Config, Httpnp, validate
+
+
+class Lan(Protocol):
+    """What clp_lab.lan gives: machines on one switch."""
+
+    def on(self, machine: str, work: object, *args: object) -> object: ...
+    def add(self, machine: str, *addresses: str) -> None: ...
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -110,6 +118,41 @@ def test_who_refuses_is_no_sign_of_a_network_that_is_cut(tmp_path: Path) -> None
 def test_a_name_that_does_not_exist_is_an_unknown(tmp_path: Path) -> None:
     with pytest.raises(api.Failed, match=r"a\.\.b cannot be looked up: .*; correct url or proxy"):
         _ask(Config(url="http://a..b/"), tmp_path)
+
+
+def test_what_this_server_cannot_try_is_nobodys_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_socket(host: str, port: int, _timeout: int) -> api.Reach:
+        raise api.Failed(f"{host}:{port} cannot be tried from here: Too many open files")
+
+    monkeypatch.setattr(tcp, "connect", no_socket)
+    with pytest.raises(api.Failed, match="cannot be tried from here"):
+        _ask(Config(url="http://127.0.0.1:1/"), tmp_path)
+
+
+def test_name_servers_that_take_their_time_are_silent_before_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def resolver(*_: object) -> None:
+        over.wait(30)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    began = clock.now()
+    try:
+        assert _ask(Config(url="http://witness.example/"), tmp_path, 600) is api.Answer.SILENT
+        assert clock.now() - began < 600
+    finally:
+        over.set()
+
+
+@pytest.mark.netns
+def test_a_server_without_a_way_out_is_cut_off(lan: Lan, tmp_path: Path) -> None:
+    lan.add("node1", "10.5.0.1/24")
+    for url in ("http://203.0.113.1/", "http://witness.example/"):
+        assert lan.on("node1", _ask, Config(url=url), tmp_path) is api.Answer.SILENT
 
 
 @pytest.mark.parametrize(

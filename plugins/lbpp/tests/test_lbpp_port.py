@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,14 +79,12 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, end_sessions: Callable[[Iterable[int]], None]) -> Iterator[Site]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     site = Site(tmp_path, Config(port=port))
     yield site
-    for process in kept.living(site.folders.kept):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
+    end_sessions(process.pid for process in kept.living(site.folders.kept))
 
 
 def _within(seconds: float, holds: Callable[[], T]) -> T:

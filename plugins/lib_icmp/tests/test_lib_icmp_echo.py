@@ -37,6 +37,7 @@ def test_silence_ends_at_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_that_cannot_be_asked_spoils_no_other() -> None:
     answers = ping(["255.255.255.255", "127.0.0.1"], 1_000)
     assert "cannot be asked" in answers["255.255.255.255"].why
+    assert not answers["255.255.255.255"].asked
     assert answers["127.0.0.1"].rtt is not None
 
 

@@ -1,4 +1,4 @@
-"""mrw with the notices that `clprexec` really writes."""
+"""mrw with the notices that `clprexec` lets the agent write."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.ctl.product import notices
+from clpcore.model.config import ClusterConfig, Monitor, Server
+from clpcore.model.questions import TakeNotice
 from clpcore.runtime.driving.ports import Folders, LocalPorts
+from clpcore.runtime.operators import notices
 from clpcore.runtime.places import Root
 from clpcore.runtime.workers.limits import Limits
 from clpcore_mrw.monitor import Config, Mrw, validate
@@ -33,22 +35,25 @@ def _look(root: Path, call: api.Call = _CALL) -> api.Observation:
     return asyncio.run(Mrw(Config(category="NIC")).observe(call, ports))
 
 
+def _config(target: str) -> ClusterConfig:
+    server = Server(name="node1", priority=1, interconnect=("10.5.0.110",))
+    group = "failover1" if target else ""
+    monitor = Monitor(name="mrw1", type="mrw", group=group, target=target)
+    return ClusterConfig(name="Cluster1", servers=(server,), monitors=(monitor,))
+
+
 @pytest.mark.parametrize("target", ["exec1", ""])
-def test_a_notice_is_an_error_until_it_is_cleared(
-    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CLP_ROOT", str(tmp_path))
+def test_a_notice_is_an_error_until_it_is_cleared(target: str, tmp_path: Path) -> None:
     call = _CALL if target else attrs.evolve(_CALL, group="", resource="")
-    mrw1 = {"name": "mrw1", "type": "mrw", "target": target}
-    group = {"name": "failover1", "resources": [{"name": "exec1"}]}
-    file = notices.file({"monitors": [mrw1], "groups": [group]}, "mrw1")  # type: ignore[typeddict-item]  # what it reads
     assert _look(tmp_path, call) == api.Observation(api.Health.NORMAL, "no notice")
-    notices.add(file, ("NIC", "eth0"))
+    notice = TakeNotice(question="q1", monitor="mrw1", category="NIC", keyword="eth0")
+    assert notices.take(Root(tmp_path), _config(target), notice) == {"ok": True}
     seen = _look(tmp_path, call)
     assert seen.health is api.Health.ERROR
     assert seen.certain
     assert seen.sentence.startswith("notice NIC.eth0 since 20")
-    notices.clear(file, ("NIC", ""))
+    cleared = TakeNotice(question="q1", monitor="mrw1", category="NIC", keyword="", clear=True)
+    assert notices.take(Root(tmp_path), _config(target), cleared) == {"ok": True}
     assert _look(tmp_path, call).health is api.Health.NORMAL
 
 

@@ -57,7 +57,7 @@ def test_one_answer_is_enough(lan: Lan, look: Look) -> None:
     assert seen.sentence.startswith("10.9.0.2 answers in ")
     assert seen.sentence.endswith(
         "(silent: 10.9.0.3: no answer within 0.2 s;"
-        " 192.0.2.1: cannot be asked: Network is unreachable)"
+        " 192.0.2.1: no way there: Network is unreachable)"
     )
 
 

@@ -9,23 +9,15 @@ from clpcore import config, host
 from clpcore.model.reasons import Severity
 
 README = Path(__file__).parents[1] / "README.md"
-CLUSTER = """
-[cluster]
-name = "Cluster1"
-[server.node1]
-priority = 1
-interconnect = ["10.5.0.110"]
-[server.node2]
-priority = 2
-interconnect = ["10.5.0.111"]
+GROUP = """
 [group.failover1.resource.exec1]
 type = "exec"
 """
 
 
-def test_the_readme_configures_both_monitors(tmp_path: Path) -> None:
+def test_the_readme_configures_both_monitors(tmp_path: Path, two_servers: str) -> None:
     text = "".join(re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL))
-    (tmp_path / "cluster.toml").write_text(CLUSTER + text)
+    (tmp_path / "cluster.toml").write_text(two_servers + GROUP + text)
     loaded = config.load(tmp_path, host.load().specs)
     assert [p for p in loaded.problems if p.severity is Severity.ERROR] == []
     assert loaded.config is not None

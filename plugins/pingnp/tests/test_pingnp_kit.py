@@ -27,6 +27,18 @@ def _answers(*reachable: str) -> Callable[[World], None]:
     return change
 
 
+def _could_not_ask(*which: str) -> Callable[[World], None]:
+    """Nobody answers, and *which* were not even asked: no buffers, our own firewall."""
+
+    def change(world: World) -> None:
+        world.library[icmp.ping] = lambda addresses, _timeout: {
+            each: icmp.Answer(address=each, why="cannot be asked", asked=each not in which)
+            for each in addresses
+        }
+
+    return change
+
+
 class TestPingnp(PartitionSuite):
     spec = partition.SPEC
     settings = {"groups": [["10.5.0.1", "10.5.0.2"], ["10.6.0.1"]]}
@@ -41,4 +53,9 @@ class TestPingnp(PartitionSuite):
             "one of each group": (_answers("10.5.0.2", "10.6.0.1"), api.Answer.ANSWERED),
             "nobody of one group": (_answers("10.5.0.1", "10.5.0.2"), api.Answer.SILENT),
             "nobody": (_answers(), api.Answer.SILENT),
+            "nobody, and one of a group was not asked": (
+                _could_not_ask("10.5.0.1", "10.6.0.1"),
+                api.Answer.UNKNOWN,
+            ),
+            "nobody of a group that was asked": (_could_not_ask("10.5.0.1"), api.Answer.SILENT),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +81,15 @@ def test_a_server_that_is_cut_off_hears_nobody_and_says_so_in_time(
     began = time.monotonic()
     assert network.on("node1", _ask, (("10.5.0.3",),), tmp_path) is api.Answer.SILENT
     assert time.monotonic() - began < _PATIENCE / 1_000
+
+
+@pytest.mark.netns
+def test_a_firewall_of_this_server_is_no_silence(network: Lan, tmp_path: Path) -> None:
+    def ask() -> api.Answer:
+        subprocess.run(["ip", "route", "add", "prohibit", "10.5.0.3/32"], check=True)
+        return _ask((("10.5.0.3",),), tmp_path)
+
+    assert network.on("node1", ask) is api.Answer.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ class Cluster:
     def groups(self) -> dict[str, Document]:
         return {group["name"]: group for group in self.status["groups"]}
 
+    def seen(self, request: Document) -> Iterator[Document]:
+        """Give the status; another server's agent would show itself as the one that answers."""
+        server = request.get("server", self.status["server"])
+        if server not in self.servers:
+            yield {"ok": False, "error": f"there is no server '{server}'", "remedy": ""}
+        elif self.servers[server]["state"] == "Unknown":
+            yield {"ok": False, "because": [{"key": "op5", "args": {"server": server}}]}
+        else:
+            yield {"ok": True, "status": {**self.status, "server": server}}
+
     def answer(self, request: Document) -> Iterator[Document]:
         op = request["op"]
         refused = self._refusal(op)
@@ -104,7 +114,7 @@ class Cluster:
 def cluster(status: Document, answers: Document) -> Cluster:
     made = Cluster(status)
     answers |= {
-        "status": lambda _: [{"ok": True, "status": made.status}],
+        "status": made.seen,
         "ask": made.answer,
     }
     return made

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clpcore.ctl.product import support
+from clpcore.ctl.product import outside, support
 from clpcore.runtime.store.database import Database, Line
 
 Document = dict[str, Any]
@@ -146,6 +146,28 @@ def test_other_servers_are_not_forgotten(product: Run) -> None:
     assert "Collect Log node2 : Failed" in out
     assert "on node2 run: clplogcc -l" in err
     assert code == 1
+
+
+def test_another_server_is_named_with_the_command_to_run_there(root: Path, product: Run) -> None:
+    out, err, code = product("clplogcc -h node2")
+    assert (out, code) == ("", 1)
+    assert "on node2 run: clplogcc -l" in err
+    assert not list(root.rglob("*.tar.gz"))
+
+
+@pytest.mark.parametrize("lab", ["1", ""])
+def test_in_the_lab_a_place_that_only_the_server_sees_is_told(
+    lab: str,
+    product: Run,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = tmp_path_factory.mktemp("own")
+    monkeypatch.setattr(outside, "_OWN", str(own))
+    monkeypatch.setenv("CLP_LAB", lab)
+    assert product("clplogcc -l")[1] == ""
+    err = product(f"clplogcc -l -o {own}")[1]
+    assert (f"{own}/node1-log.tar.gz is in the" in err) == bool(lab)
 
 
 def test_a_folder_that_cannot_be_written_is_named(root: Path, product: Run) -> None:

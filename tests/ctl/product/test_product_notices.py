@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import syslog
 from collections.abc import Callable
 from pathlib import Path
@@ -17,38 +16,36 @@ pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @pytest.fixture
-def notices(root: Path, status: Document) -> Path:
-    """Where mrw1, which watches exec1, looks for its notices."""
+def _mrw(status: Document, answers: Document) -> None:
     there = {"node1": {"state": "Online", "detail": "", "dummy": False}}
     mrw1 = {"name": "mrw1", "type": "mrw", "target": "exec1", "state": "Normal", "servers": there}
-    status["monitors"] += [mrw1, {**mrw1, "name": "mrw2", "target": ""}]
-    return root / "run/clpcore/resources/failover1/exec1/notices/mrw1"
+    status["monitors"].append(mrw1)
+    answers["notice"] = [{"ok": True}]
 
 
-def _there(file: Path) -> list[list[str]]:
-    return [line.split("\t")[:2] for line in file.read_text().splitlines()]
-
-
-def test_notices_are_given_and_cleared(notices: Path, product: Run) -> None:
-    for key in ("NIC.eth0", "NIC.eth1", "NIC.eth0", "DISK", "NIC"):
-        assert product(f"clprexec --notice mrw1 -k {key}") == ("Command succeeded.\n", "", 0)
-    assert _there(notices) == [["NIC", "eth0"], ["NIC", "eth1"], ["DISK", ""], ["NIC", ""]]
-    assert re.fullmatch(
-        r"NIC\teth0\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", notices.read_text().split("\n")[0]
-    )
-    assert product("clprexec --clear mrw1 -k NIC.eth0")[2] == 0
-    assert _there(notices) == [["NIC", "eth1"], ["DISK", ""], ["NIC", ""]]
-    assert product("clprexec --clear mrw1 -k NIC")[2] == 0
-    assert _there(notices) == [["DISK", ""]]
-    for _ in range(2):
-        assert product("clprexec --clear mrw1")[2] == 0
-        assert not notices.exists()
-
-
-@pytest.mark.usefixtures("notices")
-def test_a_monitor_without_target_has_its_own_folder(root: Path, product: Run) -> None:
-    assert product("clprexec --notice mrw2 -k NIC")[2] == 0
-    assert (root / "run/clpcore/resources/monitor/mrw2/notices/mrw2").exists()
+@pytest.mark.usefixtures("_mrw")
+@pytest.mark.parametrize(
+    ("words", "asked_for"),
+    [
+        ("--notice mrw1 -k NIC.eth0", ("node1", "NIC", "eth0", False)),
+        ("--notice mrw1 -k NIC -h node2", ("node2", "NIC", "", False)),
+        ("--clear mrw1 -k NIC.eth0 -h node1", ("node1", "NIC", "eth0", True)),
+        ("--clear mrw1", ("node1", "", "", True)),
+    ],
+)
+def test_notices_are_given_and_cleared_by_the_agent(
+    words: str, asked_for: tuple[object, ...], asked: list[Document], product: Run
+) -> None:
+    assert product(f"clprexec {words}") == ("Command succeeded.\n", "", 0)
+    server, category, keyword, clear = asked_for
+    assert asked[-1] == {
+        "do": "notice",
+        "server": server,
+        "monitor": "mrw1",
+        "category": category,
+        "keyword": keyword,
+        "clear": clear,
+    }
 
 
 @pytest.mark.parametrize(
@@ -58,7 +55,8 @@ def test_a_monitor_without_target_has_its_own_folder(root: Path, product: Run) -
         ("clprexec --notice mrw3 -k NIC", "did you mean 'mrw"),
         ("clprexec --notice mrw1", "--notice needs -k"),
         ("clprexec --notice mrw1 -k ../x", "'../x' is no category"),
-        ("clprexec --notice mrw1 -k NIC -h node2", "on node2 run: clprexec"),
+        ("clprexec --notice mrw1 -k NIC -h node9", "did you mean 'node"),
+        ("clprexec --script it.sh -h node2", "on node2 run: clprexec"),
         ("clprexec --script ../../x", "is no name of a script"),
         ("clprexec --script absent.sh", "no such file or directory"),
         ("clptrnreq -t EXEC_SCRIPT", "EXEC_SCRIPT needs -s"),
@@ -69,12 +67,15 @@ def test_a_monitor_without_target_has_its_own_folder(root: Path, product: Run) -
         ("clprsc -t exec1 -h node2", "does not run on node2"),
     ],
 )
-def test_what_cannot_be_is_refused(line: str, why: str, notices: Path, product: Run) -> None:
+@pytest.mark.usefixtures("_mrw")
+def test_what_cannot_be_is_refused(
+    line: str, why: str, asked: list[Document], product: Run
+) -> None:
     out, err, code = product(line)
     assert why in err
     assert out == ""
     assert code in {1, 2}
-    assert not notices.exists()
+    assert {request["do"] for request in asked} <= {"status"}
 
 
 def _script(root: Path, text: str, mode: int = 0o755) -> Path:

@@ -35,6 +35,39 @@ _PLANTED = "S3cr3t-kingfisher"
         f"-----BEGIN PRIVATE KEY-----\n{_PLANTED}\n-----END PRIVATE KEY-----",
         f"-----BEGIN RSA PRIVATE KEY-----\n{_PLANTED}",
         f"//srv/share /mnt cifs rw,user=a,password={_PLANTED},vers=3 0 0",
+        f"PASS={_PLANTED}",
+        f"export DB_PASS='first {_PLANTED}'",
+        f'ORACLE_PASS="first\n{_PLANTED}"',
+        f"MYSQL_PW={_PLANTED} REDISCLI_AUTH=x",
+        f"export REDISCLI_AUTH={_PLANTED}",
+        f"backup --password 'first {_PLANTED}'",
+        f"curl -H 'authorization: token {_PLANTED}'",
+        f"https://{_PLANTED}@hooks.example/x",
+        f"openssl rsa -passin pass:{_PLANTED}",
+        # commands with options of their own, bare, in quotes, over lines, in lists
+        f"mysql -u root -p{_PLANTED} -e 'select 1'",
+        f"/usr/bin/mysqldump -p'{_PLANTED}' --all-databases",
+        f"mysql \\\n  -u root \\\n  -p{_PLANTED}",
+        f"sshpass -p {_PLANTED} ssh node2",
+        f"sshpass -p'first {_PLANTED}' ssh node2",
+        f"redis-cli -h cache -a {_PLANTED} ping",
+        f"curl -uU:{_PLANTED} https://hooks.example",
+        f"curl -su 'U:first {_PLANTED}' https://hooks.example",
+        f"curl --proxy-user U:{_PLANTED} https://hooks.example",
+        f"smbclient //srv/share -U user%{_PLANTED}",
+        f"sqlplus -s U/{_PLANTED}@DB @check.sql",
+        f"sqlplus 'U/first@{_PLANTED}@DB'",
+        f'sqlplus U/"{_PLANTED}"@DB',
+        f"ldapsearch -x -D cn=admin -w {_PLANTED}",
+        f"ipmitool -H bmc -U admin -P {_PLANTED} power off",
+        f"snmpget -v2c -c {_PLANTED} host",
+        f'command = ["/usr/bin/curl", "-u", "U:{_PLANTED}", "https://hooks.example"]',
+        f'{{"argv": "[\\"sshpass\\", \\"-p\\", \\"{_PLANTED}\\"]"}}',
+        f"echo {_PLANTED} | passwd --stdin operator",
+        f"echo {_PLANTED} | docker login -u ci --password-stdin",
+        f"kinit admin <<< '{_PLANTED}'",
+        f"expect -c 'send \"{_PLANTED}\\r\"'",
+        f"create user a identified by '{_PLANTED}';",
     ],
 )
 def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
@@ -50,6 +83,11 @@ def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
         'url = "https://hooks.example:8443/clp?page=2"',
         "interval = 60",
         "the monitor key is lbppw1",
+        "[monitor.lbppw1]",
+        '{"key": "rc530", "passed": 3, "passive": false}',
+        "mkdir -p /srv/data; cp -a a b; docker run -p 80:80 nginx",
+        "ssh -p 22 node2 journalctl -u clpcore -n 5000",
+        "mysql runs, and -p is its option",
     ],
 )
 def test_what_is_none_stays(text: str) -> None:
@@ -76,8 +114,19 @@ def test_settings_that_drivers_mark_are_found() -> None:
     assert list(secret_files(text)) == ["/etc/clpcore/token"]
 
 
-def test_a_file_that_cannot_be_read_has_no_known_secrets() -> None:
+def test_where_an_alert_posts_to_is_a_secret_also_without_its_server() -> None:
+    url = "https://hooks.example/services/T0/B0/kingfisher"
+    text = f'[alert.hook1]\ntype = "webhook"\nurl = "{url}"\n[monitor.httpw1]\nurl = "https://web"'
+    assert list(in_toml(text, ())) == [url]
+    said = Scrubber({url})(f"POST {url} and POST /services/T0/B0/kingfisher by proxy")
+    assert said == "POST ******** and POST ******** by proxy"
+
+
+def test_a_file_that_cannot_be_read_has_no_known_secrets_but_addresses() -> None:
     assert list(in_toml("password = ", ())) == list(secret_files("=")) == []
+    assert list(in_toml('a =\n  url = "https://hooks.example/x"\n', ())) == [
+        "https://hooks.example/x"
+    ]
 
 
 def test_a_secret_of_several_lines_is_known_by_each_and_as_json_has_it() -> None:
@@ -88,7 +137,11 @@ def test_a_secret_of_several_lines_is_known_by_each_and_as_json_has_it() -> None
 
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize(
-    "piece", ["a", "a-", "token", "token-", "a.b/", "'", "<", "secret=", "x://", "--x ", "\n"]
+    "piece",
+    [
+        *("a", "a-", "token", "token-", "a.b/", "'", "<", "secret=", "x://", "--x ", "\n", "\\\n"),
+        *("mysql ", "mysql -", "sqlplus a/", "-u a:", "echo x|", "<<<", "send ", 'pass="', "', '"),
+    ],
 )
 def test_no_text_takes_for_ever(piece: str) -> None:
     Scrubber(())(piece * (300_000 // len(piece)))

@@ -196,6 +196,43 @@ def test_what_is_refused_three_times_is_given_up_and_the_next_is_sent(world: Wor
     wait(lambda: receiver.got == [2])
 
 
+def test_a_line_that_is_no_message_is_given_up_alone(world: World) -> None:
+    receiver = Receiver(fails=[Unsent("not yet"), Unsent("not yet")], at_once=10)
+    world.start(receiver)
+    wait(world.mark.exists)
+    good, first, second, last = (world.scribe.sentences((HEARD,), 1)[0] for _ in range(4))
+    bad = [attrs.evolve(first, body='{"sentence": {}}'), attrs.evolve(second, body="no JSON")]
+    world.database.write((), [good, *bad, last])
+    world.couriers[0].ring()
+    wait(lambda: receiver.tries > 1)
+    receiver.fails.clear()
+    wait(lambda: receiver.got == [1, 4])
+    told = [text for kind, text in world.told.words if kind == "tell"]
+    assert [text.partition(" is no message")[0] for text in told] == [
+        f"Alert a has given up 1 messages: line {seq} of the journal" for seq in (2, 3)
+    ]
+    wait(lambda: json.loads(world.mark.read_text())["given_up"] == 2)
+    assert json.loads(world.mark.read_text())["sent"] == 2
+
+
+def test_a_sender_with_a_bug_in_it_costs_the_message_that_shows_it(world: World) -> None:
+    class Buggy(Receiver):
+        def send(self, told: Sequence[Message]) -> None:
+            if any(message.seq == 3 for message in told):
+                raise ValueError("S3CRET")
+            super().send(told)
+
+    receiver = Buggy()
+    world.start(receiver)
+    wait(world.mark.exists)
+    world.say(5)
+    wait(lambda: receiver.got == [1, 2, 4, 5])
+    told = [text for kind, text in world.told.words if kind == "tell"]
+    assert len(told) == 1
+    assert told[0].startswith("Alert a has given up 1 messages: ValueError at test_couriers.py:")
+    assert "S3CRET" not in repr(world.told.words)
+
+
 def test_a_backlog_has_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier_module, "MOST_WAITING", 20)
     receiver = Receiver(fails=[Unsent("dead")])

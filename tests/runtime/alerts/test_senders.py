@@ -238,7 +238,7 @@ def test_a_webhook_that_drips_is_cut_off(server: Start, error: Message) -> None:
 def test_a_secret_url_is_never_told(tmp_path: Path, error: Message) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    file = secret(tmp_path, f"http://bot:S3CRET@127.0.0.1:{port}/T0P/S3CRET")
+    file = secret(tmp_path, f"http://127.0.0.1:{port}/T0P/S3CRET")
     with pytest.raises(Unsent, match="Connection refused") as caught:
         WebhookSender(Webhook(url_file=file)).send([error])
     assert "S3CRET" not in str(caught.value)

@@ -12,7 +12,7 @@ _CLEAN: Final = frozenset({0, 1})  # fsck: no errors; all errors corrected
 
 
 async def before_mount(config: Config, ports: api.Ports, kind: str) -> None:
-    """Check by ``fsck_timing``, counting the mounts of this boot.
+    """Check by ``fsck_timing``, counting the mounts by this server.
 
     Raises:
         Failed: the file system has errors that the check could not correct.
@@ -24,7 +24,10 @@ async def before_mount(config: Config, ports: api.Ports, kind: str) -> None:
     )
     if due:
         await _fsck(config, ports, kind)
-    ports.write(_counter(ports), str(0 if due else count))
+    try:
+        ports.write(_counter(ports), str(0 if due else count))
+    except api.Failed as failed:  # a full system disk keeps no service down
+        ports.tell(f"this mount is not counted: {failed}")
 
 
 async def after_failure(config: Config, ports: api.Ports, kind: str) -> None:
@@ -62,4 +65,4 @@ def _count(ports: api.Ports) -> int:
 
 
 def _counter(ports: api.Ports) -> str:
-    return f"{ports.places.run}/mounts"
+    return f"{ports.places.state}/mounts"

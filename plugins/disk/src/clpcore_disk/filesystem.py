@@ -7,41 +7,14 @@ from typing import Final
 import attrs
 
 from clpcore import api
-from clpcore_disk import block, check, mounts, users
+from clpcore_disk import block, check, note, users
+from clpcore_disk.block import Block
+from clpcore_disk.looking import Now, look
 from clpcore_disk.raw import missing
 from clpcore_disk.settings import Config, Force
 
 _AFTER_KILL: Final = 200  # ms until killed processes have let go
 _COMMAND: Final = 60_000  # ms for commands that only look
-
-
-@attrs.frozen(kw_only=True)
-class _Now:
-    """What is, at one moment: the device (None: not there), its mounts, what is at our point.
-
-    *held*: it is not mounted here, but somebody has it for himself; *parts*: volumes made of it.
-    """
-
-    found: block.Block | None
-    mine: tuple[mounts.Mount, ...]
-    at_point: mounts.Mount | None
-    held: bool
-    parts: tuple[str, ...]
-
-    @property
-    def mounted(self) -> bool:
-        """Tell whether the device is what is seen at the mount point."""
-        return self.at_point is not None and self.at_point in self.mine
-
-    @property
-    def numbers(self) -> frozenset[str]:
-        own = {self.found.number} if self.found else set()
-        return frozenset(own | {mount.number for mount in self.mine})
-
-    @property
-    def is_system(self) -> bool:
-        """Tell whether it is the disk of the system itself: a slip of the configuration."""
-        return any(mount.point == "/" for mount in self.mine)
 
 
 @attrs.frozen
@@ -54,26 +27,30 @@ class Disk:
         """Tell the presence; a disk in use elsewhere on this server is BROKEN, not INACTIVE.
 
         Raises:
-            Misconfigured: it is the disk of the system, or part of a volume.
+            Misconfigured: it is the disk of the system, part of a volume, or no device.
+            Failed: nobody knows whether what is mounted at the mount point is our disk.
 
         """
-        now = await self._look(ports)
-        self._refuse_slips(now)
+        now = await look(self.config, ports)
+        now.refuse_slips()
         if now.mounted:
-            ready = now.found is not None and self._as_wanted(now)
+            ready = now.leads_here and self._as_wanted(now)
             return api.Presence.ACTIVE if ready else api.Presence.BROKEN
+        if now.unsure:
+            raise api.Failed(now.unsure)
         return api.Presence.BROKEN if now.mine or now.held else api.Presence.INACTIVE
 
     async def activate(self, call: api.Call, ports: api.Ports) -> None:
         """Check the file system when its time has come, and mount it."""
-        now = await self._look(ports)
-        self._refuse_slips(now)
+        now = await look(self.config, ports)
+        now.refuse_slips()
+        found = self._refuse_use(now)
+        note.write(ports, found)
         if not now.mounted:
-            found = self._refuse_use(now)
             kind = await self._file_system(ports, found)
             await check.before_mount(self.config, ports, kind)
             await self._mount(ports, kind)
-            now = await self._look(ports)
+            now = await look(self.config, ports)
         if not self._as_wanted(now):
             raise api.Failed(
                 f"{self.config.device} is mounted read-only at {self.config.mount_point}, although"
@@ -87,69 +64,51 @@ class Disk:
         Never lazily: the kernel would go on writing while another server mounts it.
 
         Raises:
-            Failed: it is still in use, by whom.
+            Failed: it is still in use, by whom; or nobody knows whether it is.
 
         """
         said = ""
         for tries_left in range(self.config.umount_retry, -1, -1):
             said = await self._release(ports)
             if not said:
+                note.remove(ports)
                 return
             killed = await self._kill_users(ports)
             if tries_left:
                 await ports.sleep(_AFTER_KILL if killed else self.config.umount_retry_interval)
-        raise api.Failed(f"{said}; {await self._whose(ports)}")
+        raise api.Failed(f"{said}{await self._whose(ports)}")
 
-    # -- looking
-
-    async def _look(self, ports: api.Ports) -> _Now:
-        found = await block.asked(ports, block.look, self.config.device)
-        every = mounts.table(ports)
-        names = frozenset({self.config.device, found.path if found else self.config.device})
-        mine = mounts.of(every, found.number if found else None, names)
-        held = found is not None and not mine and await block.asked(ports, block.is_held, found)
-        return _Now(
-            found=found,
-            mine=mine,
-            at_point=mounts.on_top(every, self.config.mount_point),
-            held=held,
-            parts=await block.asked(ports, block.holders, found) if found and held else (),
-        )
-
-    def _as_wanted(self, now: _Now) -> bool:
+    def _as_wanted(self, now: Now) -> bool:
         """Tell whether it is mounted, and can be written to unless the options say ``ro``."""
-        read_only = now.at_point is not None and "ro" in now.at_point.options
+        read_only = now.mounted and "ro" in now.there[-1].options
         return now.mounted and (not read_only or "ro" in self.config.mount_options.split(","))
 
-    def _refuse_slips(self, now: _Now) -> None:
-        if now.is_system:
-            raise api.Misconfigured(
-                f"{self.config.device} is the disk of this system: write another device"
-            )
-        if now.parts:
-            raise api.Misconfigured(
-                f"{self.config.device} is part of {', '.join(now.parts)}: write another device"
-            )
-
-    def _refuse_use(self, now: _Now) -> block.Block:
-        """Give the device if it may be mounted here and now."""
-        if now.found is None:
-            raise api.Failed(missing(self.config.device))
-        if now.mine:
-            raise api.Failed(_elsewhere(self.config.device, now.mine[0].point))
-        if now.at_point is not None:
+    def _refuse_use(self, now: Now) -> Block:
+        """Give the device if it may be mounted, or stay mounted, here and now."""
+        device, point = self.config.device, self.config.mount_point
+        if now.mine and not now.leads_here:
             raise api.Failed(
-                f"{self.config.mount_point} is taken: {now.at_point.source} is mounted there;"
-                f" umount {self.config.mount_point}"
+                f"{now.mine[0].source}, which this resource has mounted, is still at"
+                f" {now.mine[0].point}, and {device} leads elsewhere now: mend the link, or stop"
+                " the group"
             )
+        if now.named is None:
+            raise api.Failed(now.unsure or missing(device))
+        if now.mounted:
+            return now.named
+        if now.mine:
+            raise api.Failed(_elsewhere(now))
+        if now.there:
+            taken = now.there[-1].source
+            raise api.Failed(f"{point} is taken: {taken} is mounted there; umount {point}")
         if now.held:
             raise api.Failed(
-                f"{self.config.device} is in use on this server, in another mount namespace (a"
-                " container) or by a program that has it for itself: end that"
+                f"{now.name} is in use on this server, in another mount namespace (a container) or"
+                " by a program that has it for itself: end that"
             )
-        return now.found
+        return now.named
 
-    async def _file_system(self, ports: api.Ports, found: block.Block) -> str:
+    async def _file_system(self, ports: api.Ports, found: Block) -> str:
         """Give the type of the file system, read from the device and not from the page cache."""
         await ports.run(["blockdev", "--flushbufs", found.path], timeout=_COMMAND)
         argv = ["blkid", "-p", "-o", "value", "-s", "TYPE", "--", found.path]
@@ -196,31 +155,28 @@ class Disk:
         else:
             said = f"mount returned {done.returncode} and said {_one_line(done.output)}"
         # Also after an error: a mount that was killed at its timeout may have come through.
-        return "" if (await self._look(ports)).mounted else said
+        return "" if (await look(self.config, ports)).mounted else said
 
     # -- unmounting
 
     async def _release(self, ports: api.Ports) -> str:
         """Unmount once; give what is in the way, "" for nothing."""
+        now = await look(self.config, ports)
         try:
-            now = await self._look(ports)
-            self._refuse_slips(now)
+            now.refuse_slips()
         except api.Misconfigured as slip:
             ports.tell(f"nothing to unmount: {slip}")  # it was never mounted by us
             return ""
-        at_point = [mount for mount in now.mine if mount.point == self.config.mount_point]
+        at_point = [mount for mount in now.there if mount in now.mine]
         if now.mine and not at_point:
-            return _elsewhere(self.config.device, now.mine[0].point)
-        if now.mine and not now.mounted and now.at_point:
-            return f"{now.at_point.source} is mounted over it at {self.config.mount_point}"
-        others = [mount for mount in now.mine if mount.point != self.config.mount_point]
+            return _elsewhere(now)
+        if now.mine and not now.mounted:
+            return f"{now.there[-1].source} is mounted over it at {self.config.mount_point}"
+        others = [mount for mount in now.mine if mount not in at_point]
         for mount in [*reversed(others), *reversed(at_point)]:
             if said := await self._try_umount(ports, mount.point):
                 return said
-        after = await self._look(ports)
-        if after.mine or after.held:
-            return f"{self.config.device} is unmounted but still in use on this server"
-        return ""
+        return _left(await look(self.config, ports))
 
     async def _try_umount(self, ports: api.Ports, point: str) -> str:
         try:
@@ -233,35 +189,52 @@ class Disk:
             return f"umount returned {done.returncode} and said {_one_line(done.output)}"
         return ""
 
-    async def _users(self, ports: api.Ports) -> tuple[users.User, ...]:
-        now = await self._look(ports)
-        return await block.asked(ports, users.find, now.numbers, bool(now.mine))
-
     async def _kill_users(self, ports: api.Ports) -> bool:
-        """Kill who uses the disk, if that is wanted; tell whether there was anybody."""
-        now = await self._look(ports)
-        ours = now.mounted or not now.mine  # a disk mounted elsewhere is another one's business
+        """Kill who uses the disk, if that is wanted; tell whether there was anybody.
+
+        Not those who have it mounted elsewhere without us: that is another one's business.
+        """
+        now = await look(self.config, ports)
+        ours = now.mounted or (now.held and now.by_us)
         if self.config.umount_force is Force.NONE or not ours:
             return False
-        found = await self._users(ports)
+        found = await _users(now, ports)
         for user in found:
-            ports.tell(f"kills {user}: it uses {self.config.device}")
+            ports.tell(f"kills {user}: it uses {now.name}")
         await block.asked(ports, users.kill, found)
         return bool(found)
 
     async def _whose(self, ports: api.Ports) -> str:
-        found = await self._users(ports)
+        """Say who uses it, as the end of a sentence."""
+        now = await look(self.config, ports)
+        if not now.mine and not now.held:
+            return ""
+        found = await _users(now, ports)
         if not found:
             return (
-                "no process has a file of it open: look for a mount below it, an NFS export, a"
+                "; no process has a file of it open: look for a mount below it, an NFS export, a"
                 " loop device or a swap file"
             )
-        return f"used by {', '.join(map(str, found[:5]))}: end them"
+        return f"; used by {', '.join(map(str, found[:5]))}: end them"
 
 
-def _elsewhere(device: str, point: str) -> str:
+async def _users(now: Now, ports: api.Ports) -> tuple[users.User, ...]:
+    return await block.asked(ports, users.find, now.numbers, bool(now.mine))
+
+
+def _left(now: Now) -> str:
+    """Say what is left after everything was unmounted, "" for nothing."""
+    if now.mine and not any(mount in now.mine for mount in now.there):
+        return _elsewhere(now)
+    if now.mine or now.held:
+        return f"{now.name} is unmounted but still in use on this server"
+    return now.unsure
+
+
+def _elsewhere(now: Now) -> str:
+    point = now.mine[0].point
     return (
-        f"{device} is mounted at {point}, and not by this resource: umount {point}, and take it"
+        f"{now.name} is mounted at {point}, and not by this resource: umount {point}, and take it"
         " off /etc/fstab"
     )
 

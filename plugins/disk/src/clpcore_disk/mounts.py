@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import attrs
@@ -25,6 +26,11 @@ class Mount:
     type: str
     source: str
     options: frozenset[str]
+
+    @property
+    def has_device(self) -> bool:
+        """Tell whether a device may be behind it: it is no tmpfs, no share of a file server."""
+        return not self.number.startswith("0:") or self.source.startswith("/dev/")
 
 
 def table(ports: api.Ports) -> tuple[Mount, ...]:
@@ -61,7 +67,7 @@ def _plain(text: str) -> str:
     return _OCTAL.sub(lambda octal: chr(int(octal[1], 8)), text)
 
 
-def of(mounts: tuple[Mount, ...], number: str | None, names: frozenset[str]) -> tuple[Mount, ...]:
+def of(mounts: tuple[Mount, ...], number: str | None, names: AbstractSet[str]) -> tuple[Mount, ...]:
     """Give the mounts of a device, by its number if it has one, and by its names."""
     return tuple(m for m in mounts if m.number == number or m.source in names)
 

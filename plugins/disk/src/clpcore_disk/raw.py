@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 
 from clpcore import api
-from clpcore_disk import block, mounts
+from clpcore_disk import block, mounts, note
+from clpcore_disk.block import Block
 from clpcore_disk.settings import Config
 
 
@@ -16,34 +17,34 @@ class Raw:
     config: Config
 
     async def probe(self, call: api.Call, ports: api.Ports) -> api.Presence:
-        """Tell the presence: a marker of this boot, and a device that is there and not mounted."""
-        if ports.read(_marker(ports)) is None:
+        """Tell the presence: a note of this boot, and a device that is there and not mounted."""
+        noted = note.read(ports)
+        if noted is None:
             return api.Presence.INACTIVE
         found = await block.asked(ports, block.look, self.config.device)
-        fine = found is not None and not self._mounts(ports, found)
+        fine = found == noted and not self._mounts(ports, noted)
         return api.Presence.ACTIVE if fine else api.Presence.BROKEN
 
     async def activate(self, call: api.Call, ports: api.Ports) -> None:
-        """Look at the device once more, then remember that it may be used."""
+        """Look at the device once more, then note that it may be used."""
         found = await block.asked(ports, block.look, self.config.device)
         if found is None:
             raise api.Failed(missing(self.config.device))
         self._refuse_mounts(ports, found)
-        ports.write(_marker(ports), f"{found.path}\n")
+        note.write(ports, found)
 
     async def deactivate(self, call: api.Call, ports: api.Ports) -> None:
         """Forget it. Whoever opened the device has been stopped before, by its own resource."""
-        found = await block.asked(ports, block.look, self.config.device)
-        if found is not None and ports.read(_marker(ports)) is not None:
-            self._refuse_mounts(ports, found)
-        ports.remove(_marker(ports))
+        noted = note.read(ports)
+        if noted is not None:
+            self._refuse_mounts(ports, noted)
+            note.remove(ports)
 
-    def _mounts(self, ports: api.Ports, found: block.Block) -> tuple[mounts.Mount, ...]:
-        names = frozenset({self.config.device, found.path})
-        return mounts.of(mounts.table(ports), found.number, names)
+    def _mounts(self, ports: api.Ports, used: Block) -> tuple[mounts.Mount, ...]:
+        return mounts.of(mounts.table(ports), used.number, {self.config.device, used.path})
 
-    def _refuse_mounts(self, ports: api.Ports, found: block.Block) -> None:
-        for mount in self._mounts(ports, found):
+    def _refuse_mounts(self, ports: api.Ports, used: Block) -> None:
+        for mount in self._mounts(ports, used):
             raise api.Failed(
                 f"{self.config.device} is a raw disk, and somebody has mounted it at {mount.point}:"
                 f" umount {mount.point}"
@@ -53,7 +54,3 @@ class Raw:
 def missing(device: str) -> str:
     """Say that a device is not there."""
     return f"there is no {device} on this server: attach the disk, or correct the path (lsblk)"
-
-
-def _marker(ports: api.Ports) -> str:
-    return f"{ports.places.run}/raw"

@@ -69,8 +69,7 @@ class Config:
         low=1,
     )
     fsck_timing: Timing = api.setting(
-        "Check before a mount: not, always, or count: at every n-th mount of this server since "
-        "its boot.",
+        "Check before a mount: not, always, or count: at every n-th mount by this server.",
         default=Timing.COUNT,
         example='"not"',
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -27,7 +28,8 @@ class Config:
         example='"start.sh"',
     )
     stop: str = api.setting(
-        "Stop script: a file in scripts/GROUP/RESOURCE/, or an absolute path.",
+        "Stop script: a file in scripts/GROUP/RESOURCE/, or an absolute path; with start_sync = "
+        "false it may be empty: the application is then ended with signals.",
         default="stop.sh",
         unit="script",
         example='"stop.sh"',
@@ -119,7 +121,7 @@ class Exec:
         attrs.evolve(found, phase=Phase.STOPPING).write(ports)
         path = _absolute(ports.places.scripts, self.config.stop)
         try:
-            if found.sync or ports.read(path) is not None:
+            if self.config.stop and (found.sync or ports.read(path) is not None):
                 await self._stop(ports, path, environment.of_stop(call, path))
         finally:
             await ports.end(START, grace=_GRACE)
@@ -154,6 +156,17 @@ def last_words(output: str) -> str:
     return f' and said "{last[:200]}"' if last else ""
 
 
+def validate(config: Config) -> Iterable[api.Problem]:
+    """Refuse what would start nothing, and what nothing would stop: it could run twice."""
+    if not config.start:
+        remedy = "Name a script; one that has nothing to do is #!/bin/sh and exit 0."
+        yield api.Problem(key="start", what="There is no start script.", remedy=remedy)
+    if not config.stop and config.start_sync:
+        what = "There is no stop script: what the start script leaves running could RUN TWICE."
+        remedy = "Name one, or let the start script be the application: start_sync = false."
+        yield api.Problem(key="stop", what=what, remedy=remedy)
+
+
 SPEC: Final = api.DriverSpec(
     kind=api.Kind.RESOURCE,
     name="exec",
@@ -161,6 +174,7 @@ SPEC: Final = api.DriverSpec(
     summary="Runs a start script and a stop script.",
     config=Config,
     make=Exec,
+    validate=validate,
     defaults={
         "activate_timeout": _HALF_HOUR + _SLACK,
         "deactivate_timeout": _HALF_HOUR + _SLACK,

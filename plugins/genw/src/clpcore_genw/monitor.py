@@ -13,6 +13,7 @@ import attrs
 from clpcore import api
 from clpcore_genw import environment
 
+_GRACE: Final = 10_000  # ms between TERM and KILL
 _KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
 
 
@@ -43,8 +44,8 @@ class Config:
         high=255,
     )
     forgotten_after: int = api.setting(
-        "With sync = false: end the script when nobody has looked for so long; more than interval "
-        "and timeout together.",
+        "With sync = false: end the script also when nobody has looked for so long, as after a "
+        "crash; more than interval and timeout together.",
         default=300_000,
         unit="ms",
         example="300",
@@ -72,6 +73,11 @@ class Genw:
             return await self._run(call, ports, script, log)
         return await self._see(call, ports, script, log)
 
+    async def rest(self, call: api.Call, ports: api.Ports) -> None:
+        """End the script that goes on, without a word: nobody looks any more."""
+        ports.remove(_note(call, ports))
+        await ports.end(_name(call), grace=_GRACE)
+
     async def _run(
         self, call: api.Call, ports: api.Ports, script: str, log: str
     ) -> api.Observation:
@@ -87,10 +93,10 @@ class Genw:
     ) -> api.Observation:
         """Look at the kept process, and start it where none was.
 
-        A note tells that it was started, and lets the keeper know of each look: a script that
-        nobody looks after any more (its target has moved, the monitor is suspended) must end.
+        A note tells that it was started, and lets the keeper know of each look: a script must end
+        when nobody looks after it any more and nobody is left to say so.
         """
-        name, note = f"genw.{call.monitor}", f"{ports.places.run}/{call.monitor}.genw"
+        name, note = _name(call), _note(call, ports)
         process, said = await ports.kept(name), ports.read(note)
         if process is None and said is not None:
             ports.remove(note)  # told once; the next look starts it again
@@ -107,6 +113,14 @@ class Genw:
         return api.Observation(
             api.Health.NORMAL, f"{self.config.script} goes on (pid {process.pid})"
         )
+
+
+def _name(call: api.Call) -> str:
+    return f"genw.{call.monitor}"
+
+
+def _note(call: api.Call, ports: api.Ports) -> str:
+    return f"{ports.places.run}/{call.monitor}.genw"
 
 
 def _last_words(output: str) -> str:
@@ -133,5 +147,6 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Genw,
     validate=validate,
+    capabilities=frozenset({api.Capability.KEEPS}),
     defaults={"interval": 60_000, "timeout": 120_000, "retry": 1},
 )

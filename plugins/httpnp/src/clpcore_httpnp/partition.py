@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import urllib.parse
 from collections.abc import Iterable
@@ -61,10 +62,11 @@ class Httpnp:
 
         Raises:
             Failed: the machine behind the address is there, but gives no answer: its web server
-                is ill, or not trusted. That says nothing about this server's network.
+                is ill, or not trusted; or it could not be asked at all. That says nothing about
+                this server's network.
 
         """
-        if not await self._has_address(ports):
+        if not await self._has_address(ports, (call.deadline - ports.now()) // 2):
             return api.Answer.SILENT
         left = call.deadline - ports.now() - _KNOCK - _MARGIN
         try:
@@ -90,8 +92,11 @@ class Httpnp:
         parts = urllib.parse.urlsplit(self.config.proxy or self.config.url)
         return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80)
 
-    async def _has_address(self, ports: api.Ports) -> bool:
-        """Tell whether the name can be looked up; no name server answers a server cut off.
+    async def _has_address(self, ports: api.Ports, patience: int) -> bool:
+        """Tell whether the name can be looked up within *patience* ms.
+
+        No name server answers a server that is cut off; the resolver's own patience with each of
+        them, 10 s by default, is longer than ours.
 
         Raises:
             Failed: the name servers answer that there is no such name.
@@ -99,10 +104,14 @@ class Httpnp:
         """
         host, port = self._first_hop
         try:
-            await ports.outside(socket.getaddrinfo, host, port)
+            async with asyncio.timeout(patience / 1_000):
+                await ports.outside(socket.getaddrinfo, host, port)
+        except TimeoutError:
+            ports.tell(f"no name server answers for {host}")
+            return False
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
-                ports.tell(f"no name server answers for {host}")
+                ports.tell(f"no name server answers for {host}: {error.strerror}")
                 return False
             raise api.Failed(
                 f"{host} cannot be looked up: {error.strerror}; correct url or proxy, best with an"

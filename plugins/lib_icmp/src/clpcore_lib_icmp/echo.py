@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import selectors
@@ -20,15 +21,31 @@ _HEADER: Final = struct.Struct("!BBHHH")  # type, code, checksum, identifier, se
 _NONCE: Final = 16  # bytes by which a reply is known as one to this very question
 _V4: Final = (socket.AF_INET, socket.IPPROTO_ICMP, 8, 0)  # family, protocol, request, reply
 _V6: Final = (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129)
+_NO_WAY: Final = frozenset(
+    {
+        errno.EADDRNOTAVAIL,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENODEV,
+        errno.ENXIO,
+    }
+)
 
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What one address said: *rtt* in microseconds, or None and *why*."""
+    """What one address said: *rtt* in microseconds, or None and *why*.
+
+    *asked*: the network was; where the kernel knows no way there, that is its answer. False: this
+    server could not ask (no buffers, a firewall of its own), which says nothing of the network.
+    """
 
     address: str
     rtt: int | None = None
     why: str = ""
+    asked: bool = True
 
 
 def ping(addresses: Iterable[str], timeout: int) -> dict[str, Answer]:
@@ -100,9 +117,9 @@ class _Questions:
             self._sockets[family].sendto(_packet(request, sequence, nonce), sockaddr)
         except OSError as error:
             del self._pending[nonce]
-            self.answers[address] = Answer(
-                address=address, why=f"cannot be asked: {error.strerror or error}"
-            )
+            no_way = error.errno in _NO_WAY
+            said = f"{'no way there' if no_way else 'cannot be asked'}: {error.strerror or error}"
+            self.answers[address] = Answer(address=address, why=said, asked=no_way)
 
     def wait(self, until: int) -> None:
         """Take replies until all are there or the time *until* (ns, monotonic) has come."""

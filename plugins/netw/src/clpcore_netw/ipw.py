@@ -38,6 +38,8 @@ class Ipw:
         asked, patience = self.config.addresses, self.config.ping_timeout
         answers = (await ask(ports, "no ping can be sent", ping, asked, patience)).values()
         silent = "; ".join(f"{each.address}: {each.why}" for each in answers if each.rtt is None)
+        if not any(each.rtt is not None or each.asked for each in answers):
+            raise api.Failed(f"this server could ask nobody ({silent}): look at its firewall")
         if not any(each.rtt is not None for each in answers):
             return api.Observation(api.Health.ERROR, f"no address answers a ping ({silent})")
         return api.Observation(

@@ -34,8 +34,8 @@ class Pingnp:
     async def ask(self, call: api.Call, ports: api.Ports) -> api.Answer:
         """Ask once, until shortly before the call's deadline.
 
-        An address that cannot be reached, says the kernel, is silent, too: a server without a
-        network is cut off.
+        Where the kernel knows no way to an address, that is silence, too: a server without a
+        network is cut off. What this server itself could not send is nobody's silence.
 
         Raises:
             NotInstalled: this server may send no ping.
@@ -47,12 +47,22 @@ class Pingnp:
             answers = await ports.outside(icmp.ping, every, left)
         except OSError as error:
             raise api.Failed(f"nobody could be asked by ping: {error}") from error
-        for group in self.config.groups:
-            if all(answers[address].rtt is None for address in group):
-                said = "; ".join(f"{address}: {answers[address].why}" for address in group)
-                ports.tell(f"nobody answers: {said}")
-                return api.Answer.SILENT
+        found = [self._of_group([answers[each] for each in group]) for group in self.config.groups]
+        if said := "; ".join(
+            f"{each.address}: {each.why}" for each in answers.values() if each.why
+        ):
+            ports.tell(f"no answer from {said}")
+        for answer in (api.Answer.SILENT, api.Answer.UNKNOWN):
+            if answer in found:
+                return answer
         return api.Answer.ANSWERED
+
+    def _of_group(self, answers: list[icmp.Answer]) -> api.Answer:
+        """Give what a group has answered: one address is enough."""
+        if any(each.rtt is not None for each in answers):
+            return api.Answer.ANSWERED
+        asked = all(each.asked for each in answers)
+        return api.Answer.SILENT if asked else api.Answer.UNKNOWN
 
 
 def validate(config: Config) -> Iterable[api.Problem]:
