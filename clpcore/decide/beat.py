@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clpcore.decide import fencing
 from clpcore.model.config import ClusterConfig
 from clpcore.model.peer import Beat, Heard, Held
 from clpcore.model.state import ClusterState
@@ -9,7 +10,7 @@ from clpcore.model.state import ClusterState
 HELD_AT_MOST = 24  # keeps a frame within one packet; all groups are named in turn
 
 
-def beat(_config: ClusterConfig, state: ClusterState) -> Beat:
+def beat(config: ClusterConfig, state: ClusterState) -> Beat:
     """Give the body of a heartbeat; pure and cheap."""
     held = sorted((name, group.epoch) for name, group in state.groups.items() if group.epoch)
     if len(held) > HELD_AT_MOST:
@@ -26,6 +27,6 @@ def beat(_config: ClusterConfig, state: ClusterState) -> Beat:
         held=tuple(Held(name, epoch) for name, epoch in held),
         report=state.report,
         verification=state.verification,
-        fences=tuple(sorted(state.kept.intents)),
+        fences=fencing.open_requests(config, state),
         at=state.now,
     )

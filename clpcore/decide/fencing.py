@@ -15,6 +15,7 @@ from clpcore import messages
 from clpcore.decide import asking, evidence, maintenance, partition
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import CanFence, Fence
+from clpcore.model.config import ClusterConfig
 from clpcore.model.guards import LocalFence, Readiness, Wants
 from clpcore.model.ids import Boot
 from clpcore.model.inputs import Outcome
@@ -23,10 +24,11 @@ from clpcore.model.ownership import Evidence, EvidenceKind, Record, Wanted
 from clpcore.model.peer import Beat
 from clpcore.model.protection import Fencing, OnFenceFailure
 from clpcore.model.reasons import Because
-from clpcore.model.state import Matter
+from clpcore.model.state import ClusterState, Matter
 from clpcore.model.states import Automatic, Health, Phase, Power, Shown, Verdict
 
 _AGAIN_MS = 60_000  # between two looks while a forced stop has failed
+_NOTICED_FOR = 10  # times its timeout: as late as a forced stop may come and be told
 
 
 def settle(turn: Turn) -> None:
@@ -221,10 +223,10 @@ def blocked(turn: Turn, group: str, server: str, key: str = "rc530") -> Because:
         return messages.because("rc591", server=server)
     if silent and turn.config.np_only:
         return messages.because("rc592", server=server, ms=turn.config.np_wait)
-    return _stage(turn, server) or messages.because(key, group=group, server=server)
+    return stage(turn, server) or messages.because(key, group=group, server=server)
 
 
-def _stage(turn: Turn, server: str) -> Because | None:
+def stage(turn: Turn, server: str) -> Because | None:
     """Tell how far the forced stop of *server* is from here; None: none is under way."""
     local = turn.fences.get(server)
     if local is None:
@@ -287,22 +289,34 @@ def news(turn: Turn, *, whole: bool = False) -> tuple[Evidence, ...]:
 
 
 def _let_innocent_lives_in(turn: Turn) -> None:
-    """Forget a request that is out of date: what was accepted may hit a new life until then."""
+    """Notice when a request that was accepted has hit a new life; forget it when it is old."""
     wall = turn.now + turn.was.wall
     for name, intent in turn.intents.items():
-        peer = turn.peers[name]
         local = turn.fences.get(name)
         if (local is not None and local.action) or turn.boot_of(name).counter <= intent.boot:
             continue
-        longest = max((way.timeout for way in ways(turn, name)), default=0)
-        over = wall - intent.at >= longest or wall < intent.at
-        if not peer.up and not over and evidence.silent(turn, name) is not None:
+        age, most = wall - intent.at, _NOTICED_FOR * _longest(turn.config, name)
+        if not turn.peers[name].up and evidence.silent(turn, name) is not None:
             turn.say("rc436", server=name, boot=turn.boot_of(name).counter, old=intent.boot)
-            over = True
-        if over:
+            turn.intents.drop(name)
+        elif not 0 <= age < most:
             turn.intents.drop(name)
         else:
-            turn.wake(turn.now + max(1, intent.at + longest - wall))
+            turn.wake(turn.now + most - age)
+
+
+def _longest(config: ClusterConfig, server: str) -> int:
+    return max((way.timeout for way in config.fencings if way.stops(server)), default=0)
+
+
+def open_requests(config: ClusterConfig, state: ClusterState) -> tuple[str, ...]:
+    """Give the servers whose forced stop was asked for and may still come."""
+    wall = state.now + state.wall
+    return tuple(
+        name
+        for name, intent in sorted(state.kept.intents.items())
+        if 0 <= wall - intent.at < _longest(config, name)
+    )
 
 
 def is_waited_for(turn: Turn) -> str:

@@ -163,13 +163,11 @@ def begin(turn: Turn, record: Record) -> None:
     """Serve *record*'s group: the claim is won, and all that it needs is proven."""
     group, local = record.group, turn.groups[record.group]
     if local.epoch == 0:
-        turn.say(
-            "rc529",
-            group=group,
-            server=turn.me,
-            epoch=record.epoch,
-            evidence=_spell(record.evidence),
-        )
+        key = "rc609" if record.arbitrated and not record.evidence else "rc529"
+        known: dict[str, object] = {"group": group, "server": turn.me, "epoch": record.epoch}
+        if key == "rc529":
+            known["evidence"] = _spell(record.evidence)
+        turn.say(key, **known)
         event = record.why(Event.START)
         local = LocalGroup(goal=Goal.UP, event=event, epoch=record.epoch)
         if turn.ending is None:

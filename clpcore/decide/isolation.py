@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+import attrs
+
 from clpcore.decide import endings, evidence, maintenance, partition
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import EvidenceKind
 from clpcore.model.state import PeerState
 from clpcore.model.states import Answer, Phase
+
+_UNHEARD: Final[dict[str, Any]] = {"state": PeerState.UNSEEN, "evidence": None, "told": {}}
 
 
 def settle(turn: Turn) -> None:
@@ -59,7 +65,14 @@ def _act(turn: Turn) -> None:
     elif turn.cut_off is not None and (answer is Answer.ANSWERED or not silent):
         turn.say("nm44", server=turn.me)
         turn.cut_off = None
+        _listen_anew(turn, silent)
         turn.sweep()
+
+
+def _listen_anew(turn: Turn, silent: tuple[str, ...]) -> None:
+    """Give those who were out of reach a full timeout: they have gone on meanwhile."""
+    for name in silent:
+        turn.peers.put(name, attrs.evolve(turn.peers[name], **_UNHEARD, since=turn.now, links={}))
 
 
 def _silent_to_this_life(turn: Turn) -> tuple[str, ...]:

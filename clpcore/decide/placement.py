@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clpcore import messages
-from clpcore.decide import evidence, fencing, holding, maintenance, ownership, suitability, waiting
+from clpcore.decide import (
+    evidence,
+    fencing,
+    holding,
+    maintenance,
+    ownership,
+    session,
+    suitability,
+    waiting,
+)
 from clpcore.decide.turn import Turn
 from clpcore.model.config import Group
 from clpcore.model.ownership import Record, Wanted
@@ -64,7 +73,7 @@ def _together(sentences: list[Because]) -> Because:
 def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
     """Tell why *name* cannot take *group* now, from its own report; None: it can."""
     if name == turn.me:
-        refusal = evidence.obstacle_here(turn, group) or refused_by_monitor(turn, group)
+        refusal = obstacle_here(turn, group)
         return refusal or suitability.beside(turn, group, name, Exclusion.ABSOLUTE)
     peer = turn.peers[name]
     if refusal := maintenance.refusal(turn, name):
@@ -77,6 +86,15 @@ def refusal_of(turn: Turn, group: str, name: str) -> Because | None:
     if report is None:
         return messages.because("rc547", server=name)
     return report.refuses or suitability.beside(turn, group, name, Exclusion.ABSOLUTE)
+
+
+def obstacle_here(turn: Turn, group: str) -> Because | None:
+    """Tell why this server cannot, or should not, take *group* now."""
+    return (
+        evidence.obstacle_here(turn, group)
+        or (None if evidence.holds(turn, group) else session.obstacle(turn))
+        or refused_by_monitor(turn, group)
+    )
 
 
 def refused_by_monitor(turn: Turn, group: str) -> Because | None:

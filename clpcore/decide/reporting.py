@@ -120,7 +120,7 @@ def report_of(turn: Turn, group: str) -> GroupReport:
             (name, shown(turn.resources[group, name], local))
             for name in turn.config.group_by_name[group].by_name
         ),
-        refuses=evidence.obstacle_here(turn, group) or placement.refused_by_monitor(turn, group),
+        refuses=placement.obstacle_here(turn, group),
         note=local.halted or local.note or byhand.note(turn, group),
     )
 

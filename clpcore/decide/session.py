@@ -67,6 +67,8 @@ def obstacle(turn: Turn) -> Because | None:
         return None
     if turn.promised:
         return messages.because("rc602", server=turn.me, to=", ".join(sorted(turn.promised)))
+    if turn.config.needs_watchdog and not turn.armed:
+        return messages.because("rc610", server=turn.me)
     if not good(turn):
         return messages.because("rc601", server=turn.me, arbiter=arbiter.name)
     return None
@@ -138,6 +140,8 @@ def take_renewal(turn: Turn, action: int, outcome: Outcome) -> None:
         return
     if was.detail:
         turn.say("rc607", arbiter=arbiter.name, server=turn.me)
+        for name in turn.tenures:
+            turn.tenures.change(name, next_at=turn.now)
     turn.session = attrs.evolve(now, detail="", lost=not outcome.kept)
     if outcome.kept:
         _extend(turn, was.sent_at, was.sent_at + arbiter.counted)

@@ -6,7 +6,7 @@ import graphlib
 from typing import Any
 
 from clpcore import messages
-from clpcore.decide import maintenance, reporting, troubles
+from clpcore.decide import maintenance, reporting, safeguards, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor
 from clpcore.model.ownership import Record, Wanted
@@ -47,7 +47,7 @@ def snapshot(config: ClusterConfig, state: ClusterState) -> Document:
         },
         "verification": state.verification,
         "suspended": maintenance.suspended(turn),
-        "exclusive": "not guaranteed" if config.unproven_takeover else "guaranteed",
+        **safeguards.document(turn),
         "servers": [_server(turn, name) for name in config.server_names],
         "groups": [_group(turn, group) for group in config.groups],
         "monitors": [_monitor(turn, monitor) for monitor in config.monitors],
@@ -74,6 +74,7 @@ def _server(turn: Turn, name: str) -> Document:
             "join": turn.join,
             "drained": maintenance.drained(turn, name),
             "evidence": None,
+            "forced_stop": None,
             "heard_ms_ago": None,
             "heartbeats": _my_links(turn),
         }
@@ -87,6 +88,7 @@ def _server(turn: Turn, name: str) -> Document:
         "join": peer.beat.join if peer.up and peer.beat else 0,
         "drained": maintenance.drained(turn, name),
         "evidence": peer.evidence.value if peer.evidence and not peer.up else None,
+        "forced_stop": safeguards.forced_stop(turn, name),
         "heard_ms_ago": None if last is None else turn.now - last,
         "heartbeats": [
             _path(link, _link(turn, peer, link.name)) for link in turn.config.heartbeats

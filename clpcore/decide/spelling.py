@@ -15,6 +15,7 @@ _VERBS = {
     ops.DummyFailure: "monitor dummy-failure",
     ops.ServerStop: "server stop",
     ops.ServerStart: "server start",
+    ops.ServerConfirmDown: "server confirm-down",
     ops.ClusterStop: "cluster stop",
     ops.ClusterStart: "cluster start",
     ops.Acknowledge: "cluster acknowledge",

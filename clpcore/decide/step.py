@@ -79,6 +79,9 @@ def take(turn: Turn, taken: given.Input) -> None:
             recovery.take_process_end(turn, taken)
         case given.Asked():
             operations.take(turn, taken.request)
+        case given.Armed():
+            turn.armed = True
+            turn.sweep()
         case given.Leave():
             endings.leave(turn, stay=False, cluster=False)
 

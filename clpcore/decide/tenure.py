@@ -27,6 +27,7 @@ def settle(turn: Turn, group: str) -> None:
     if turn.phase not in (Phase.STARTING, Phase.ONLINE, Phase.LEAVING):
         return
     _let_lapse(turn, group)
+    _withdraw(turn, group)
     _notice_what_is_open(turn, group)
     tenure = turn.tenures.get(group)
     if tenure is None or tenure.action:
@@ -53,6 +54,16 @@ def _let_lapse(turn: Turn, group: str) -> None:
     tenure = turn.tenures.get(group)
     if tenure is not None and tenure.wants in (Wants.CLAIM, Wants.CLEAR):
         turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
+
+
+def _withdraw(turn: Turn, group: str) -> None:
+    """Give a claim up when its owner is heard again: it only waited for its lease to lapse."""
+    tenure, record = turn.tenures.get(group), turn.records[group]
+    if tenure is None or tenure.wants is not Wants.CLAIM or tenure.action:
+        return
+    if record.owner not in ("", turn.me) and evidence.lives(turn, record):
+        turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
+        turn.groups.change(group, note=None)
 
 
 def _notice_what_is_open(turn: Turn, group: str) -> None:

@@ -85,6 +85,7 @@ class Turn:
         self._last = state.last_action
         self.cut_off = state.cut_off
         self.session = state.session
+        self.armed = state.armed
         self.lease = state.run.lease
         self.promised_once = state.kept.promised
         self._actions: list[act.Action] = []
@@ -289,6 +290,7 @@ class Turn:
             fences=self.fences.value(),
             readiness=self.readiness.value(),
             session=self.session,
+            armed=self.armed,
             tenures=self.tenures.value(),
             due=self.agenda.due,
             wake_at=wake_at,

@@ -21,12 +21,14 @@ from clpcore.model.states import (
     FailoverPolicy,
     FinalAction,
     Platform,
+    Profile,
     Timing,
 )
 
 # Words for recovery_target beside the names of groups and resources; no name has a blank.
 ALL_GROUPS = "all groups"  # every group that the server runs
 LOCAL_SERVER = "local server"  # the server itself: nothing but the final action
+COUNTING = "mtw"  # the type of monitor that the core answers itself: it counts others' errors
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +51,7 @@ class Server:
 
 @attrs.frozen(kw_only=True)
 class Heartbeat:
-    """A heartbeat path: ``[heartbeat.NAME]``; without any, one ``lanhb`` per interconnect."""
+    """A heartbeat path: ``[heartbeat.NAME]``; without a ``lanhb``, each interconnect gets one."""
 
     name: str
     type: str
@@ -239,6 +241,11 @@ class ClusterConfig:
         default=Platform.AZURE,
         example='"azure"',
     )
+    profile: Profile = setting(
+        "Which defaults times have that are not written: docs/howto/never-twice.md.",
+        default=Profile.AZURE,
+        example='"onpremises"',
+    )
     heartbeat_interval: int = setting(
         "Between two heartbeats.", default=3_000, unit="ms", example="3", low=10
     )
@@ -338,6 +345,12 @@ class ClusterConfig:
         return not (self.unproven_takeover or self.np_only or failover)
 
     @functools.cached_property
+    def needs_watchdog(self) -> bool:
+        """Tell whether a lapsed lease is proof: then only a watchdog can vouch for it (T4)."""
+        failure = self.on_fence_failure is OnFenceFailure.LEASE
+        return self.policy is Policy.LEASE or (self.policy is Policy.BOTH and failure)
+
+    @functools.cached_property
     def np_by_name(self) -> Mapping[str, NpResolution]:
         """Give the ways of NP resolution by name."""
         return {each.name: each for each in self.nps}
@@ -410,6 +423,15 @@ class ClusterConfig:
     def critical_monitors(self) -> tuple[Monitor, ...]:
         """Give the monitors whose error says that their server is ill."""
         return tuple(monitor for monitor in self.monitors if monitor.critical)
+
+    @functools.cached_property
+    def counted_by(self) -> Mapping[str, tuple[str, ...]]:
+        """Give, by monitor, the monitors that count its errors."""
+        found: dict[str, tuple[str, ...]] = {}
+        for monitor in self.monitors:
+            for name in monitor.settings.get("monitors", ()) if monitor.type == COUNTING else ():
+                found[name] = (*found.get(name, ()), monitor.name)
+        return found
 
     @functools.cached_property
     def apart_from(self) -> Mapping[str, tuple[tuple[ExclusionRule, str], ...]]:

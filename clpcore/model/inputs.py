@@ -110,4 +110,11 @@ class Leave:
     now: int
 
 
-Input = Tick | HeardBeat | GotLetter | Done | ProcessEnded | Asked | Leave
+@attrs.frozen
+class Armed:
+    """The watchdog of this machine is armed: from now on it vouches for what a lease allows."""
+
+    now: int
+
+
+Input = Tick | HeardBeat | GotLetter | Done | ProcessEnded | Asked | Leave | Armed

@@ -277,6 +277,7 @@ class ClusterState:
     fences: Mapping[str, LocalFence] = attrs.field(factory=dict)  # by victim
     readiness: Mapping[str, Readiness] = attrs.field(factory=dict)  # by "entry/victim"
     session: Session = Session()
+    armed: bool = False  # the watchdog, since this agent's start
     tenures: Mapping[str, Tenure] = attrs.field(factory=dict)
     failback: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)  # who came online since
     cold: Mapping[str, Wanted] = attrs.field(factory=dict)  # what a cold start makes of a group

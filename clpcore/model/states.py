@@ -152,6 +152,21 @@ class Platform(enum.Enum):
     LAB = "lab"
 
 
+class Profile(enum.Enum):
+    """Which defaults times have that are not written.
+
+    Attributes:
+        AZURE: those of the reference: a machine may be frozen for 30 s.
+        ON_PREMISES: shorter ones, for machines that nobody freezes for longer than 5 s.
+        LAB: very short ones, for rehearsals on one machine.
+
+    """
+
+    AZURE = "azure"
+    ON_PREMISES = "onpremises"
+    LAB = "lab"
+
+
 class Timing(enum.Enum):
     """When a monitor looks."""
 

@@ -120,6 +120,7 @@ class Agent:
             timeout=arbiter.watchdog if arbiter is not None and arbiter.lease else 0,
             until=lambda: self._member.feed_until() if self._member else 0,
             mark=where.root.armed,
+            armed=lambda: self._member.armed() if self._member else None,
         )
 
     def _make_steward(self) -> Steward:

@@ -36,13 +36,14 @@ class Terms:
 
     *timeout*: of the watchdog, in ms; 0: there is to be none. *until* gives the time (``now``)
     after which it may not be fed, None for no such time. *mark* is a file in /run that says that a
-    watchdog was left armed.
+    watchdog was left armed. *armed* is called when it is.
     """
 
     server: str
     timeout: int
     until: Callable[[], int | None]
     mark: Path
+    armed: Callable[[], None]
 
 
 class Feeder:
@@ -139,6 +140,7 @@ class Feeder:
         self._thread = threading.Thread(target=self._feed, name="watchdog", daemon=True)
         self._turn()
         self._thread.start()
+        self._terms.armed()
 
     # -- feeding
 

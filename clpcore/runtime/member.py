@@ -13,7 +13,7 @@ import attrs
 from clpcore import api, messages
 from clpcore.model.actions import Answer, Call
 from clpcore.model.config import ClusterConfig, Heartbeat
-from clpcore.model.inputs import Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
+from clpcore.model.inputs import Armed, Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
 from clpcore.model.peer import Beat
 from clpcore.model.requests import Op, Request
 from clpcore.model.revisions import Dispatch
@@ -116,6 +116,7 @@ class Member:
         self._watch = Watch(self._process_ended)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._asked = 0
+        self._started = self._watched = False
         self._last_beat: Beat | None = None
         self._bug_told_at = -_BUG_LINES
 
@@ -184,6 +185,15 @@ class Member:
         self._watch.adopt(self._setup.where.root.run)
         self._network.open()
         self._pulse.start()
+        if self._watched:
+            self.feed(Armed(clock.now()))
+        self._started = True
+
+    def armed(self) -> None:
+        """Tell the core that the watchdog is armed, now or as soon as it runs."""
+        self._watched = True
+        if self._started:
+            self.feed(Armed(clock.now()))
 
     def feed(self, taken: Input) -> None:
         """Let the core take an input."""

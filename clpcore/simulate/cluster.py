@@ -23,7 +23,7 @@ from clpcore.model.actions import (
 from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
 from clpcore.model.inputs import Outcome
-from clpcore.model.kept import BootKept, Kept
+from clpcore.model.kept import Kept
 from clpcore.model.peer import Letter
 from clpcore.model.requests import Op, Request
 from clpcore.model.state import Decision
@@ -96,15 +96,15 @@ class Cluster:
         machine = self.machines[name]
         if machine.on:
             self._say(name, "is switched off")
-            machine.on, machine.agent, machine.fuse = False, None, None
-            machine.run, machine.remembered = BootKept(), None
+            machine.switch_off()
 
     def kill_agent(self, name: str, *, lose_journal: bool = False) -> None:
         """End the agent as SIGKILL does; its resources go on, calls in flight are given up."""
         machine = self.machines[name]
         machine.agent = None
         if lose_journal:
-            machine.kept, machine.stored = Kept(), None
+            machine.kept = machine.synced = Kept()
+            machine.stored = None
             invariants.forget_lost_epochs(self)
 
     def start_agent(self, name: str) -> None:
@@ -120,11 +120,13 @@ class Cluster:
             machine.kept,
             machine.run,
             now=self.now - machine.zero,
-            wall=WALL + self.now,
+            wall=WALL + self.now + machine.wall,
         )
         machine.kept, machine.run = state.kept, state.run
         machine.agent = Agent(state)
         self._feed(machine, given.Tick)
+        if machine.watched:
+            self._feed(machine, given.Armed)
         self._beat(machine, incarnation)
 
     def pause(self, name: str, ms: int) -> None:
@@ -252,7 +254,11 @@ class Cluster:
         machine.fuse -= 1
         if machine.fuse >= 0:
             return False
-        self.kill(machine.name)
+        if machine.fused:
+            self.kill(machine.name)
+        else:
+            machine.fuse, machine.fused = None, True
+            self.kill_agent(machine.name)
         return True
 
     def _resume(self, machine: Machine, agent: Agent) -> None:
@@ -360,7 +366,9 @@ class Cluster:
         rule, time = self.drivers.begin(machine.name, action)
 
         def done() -> None:
-            if machine.agent is agent and action.id in agent.calls:
+            if machine.frozen_until > self.now:
+                self.after(machine.frozen_until + 1 - self.now, done)
+            elif machine.agent is agent and action.id in agent.calls:
                 outcome = drivers.end(machine, action, rule)
                 if rule is None or rule.how != drivers.LOSE:
                     self._answer(machine, agent, action, outcome)

@@ -74,9 +74,14 @@ class Machine:
     by_hand: set[Key] = attrs.field(factory=set)
     unkillable: set[Key] = attrs.field(factory=set)  # what no signal takes down
     agent: Agent | None = None
+    watched: bool = True  # it has a watchdog
     bites_at: int | None = None  # virtual time at which the watchdog resets it
     frozen_until: int = 0  # virtual time
     fuse: int | None = None  # how many more actions before the machine dies
+    fused: bool = True  # the machine dies of the fuse; else its agent alone
+    wall: int = 0  # by how many ms its wall clock is ahead
+    lossy: bool = False  # a power cut takes what the disk was not told to sync
+    synced: Kept = Kept()  # what a power cut leaves on a lossy disk
 
     def switch_on(self, now: int) -> None:
         """Begin a new boot, with nothing running and /run empty."""
@@ -85,6 +90,14 @@ class Machine:
         self.bites_at, self.frozen_until = None, 0
         self.truth = dict.fromkeys(self.truth, Presence.INACTIVE)
         self.by_hand.clear()
+        self.unkillable.clear()
+
+    def switch_off(self) -> None:
+        """End everything that runs, and /run with it."""
+        self.on, self.agent, self.fuse = False, None, None
+        self.run, self.remembered = BootKept(), None
+        if self.lossy:
+            self.kept = self.synced
 
     def begin_life(self) -> Incarnation:
         """Give the incarnation of an agent that starts now; as the runtime does it."""
@@ -106,8 +119,13 @@ class Machine:
         return Incarnation(life.boot, life.start)
 
     def write(self, decision: Decision) -> None:
-        """Journal a decision, as the runtime does before it runs any of its actions."""
+        """Journal a decision, as the runtime does before it runs any of its actions.
+
+        Only actions wait for the disk; what a decision without any has changed may not be there.
+        """
         self.kept, self.run = decision.state.kept, decision.state.run
+        if decision.actions:
+            self.synced = self.kept
         for action in decision.actions:
             match action:
                 case Left(stay=False):

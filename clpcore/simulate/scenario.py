@@ -185,6 +185,18 @@ class Scenario:
         """``pause node1 20 s``: the agent does not run, its clock does."""
         self.cluster.pause(server, int(number) * _UNITS[unit])
 
+    def do_unwatched(self, server: str) -> None:
+        """``unwatched node1``: it has no watchdog."""
+        self.cluster.machines[server].watched = False
+
+    def do_forget_arbiter(self) -> None:
+        """``forget-arbiter``: it loses all that it knew."""
+        self.cluster.surroundings.arbiter.forget()
+
+    def do_restart_arbiter(self) -> None:
+        """``restart-arbiter``: it forgets the sessions, and nothing else."""
+        self.cluster.surroundings.arbiter.restart(self.cluster.now)
+
     def do_hang(self, server: str, number: str, unit: str) -> None:
         """``hang node1 20 s``: the agent does not run; the rest of the machine does."""
         self.cluster.hang(server, int(number) * _UNITS[unit])

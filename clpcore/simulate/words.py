@@ -63,6 +63,7 @@ _COMMANDS: dict[tuple[str, ...], Make] = {
     ("cluster", "acknowledge"): lambda _w, _o, _: ops.Acknowledge(),
     ("cluster", "verification"): lambda w, _o, _: ops.Verification(w[0] == "on"),
     ("server", "start"): lambda w, o, s: ops.ServerStart((*w, s)[0], "--alone" in o),
+    ("server", "confirm-down"): lambda w, _o, _: ops.ServerConfirmDown(w[0]),
     ("server", "stop"): lambda w, o, s: ops.ServerStop((*w, s)[0], _then(o)),
 }
 

@@ -60,6 +60,7 @@ class World:
     bug: bool = False
     bell: Bell = attrs.field(factory=Bell)
     told: list[Because] = attrs.field(factory=list)
+    armed: list[bool] = attrs.field(factory=list)
 
     def ask(self) -> int | None:
         if self.bug:
@@ -68,7 +69,13 @@ class World:
 
     @asynccontextmanager
     async def feeder(self) -> AsyncIterator[Feeder]:
-        terms = Terms(server="node1", timeout=self.timeout, until=self.ask, mark=self.mark)
+        terms = Terms(
+            server="node1",
+            timeout=self.timeout,
+            until=self.ask,
+            mark=self.mark,
+            armed=lambda: self.armed.append(True),
+        )
         feeder = Feeder(self.bell, terms, Troubles(self.told.append))
         await feeder.arm()
         try:
@@ -96,6 +103,7 @@ async def test_it_is_fed_from_a_thread_and_disarmed_at_the_end(world: World, unt
         assert max(gaps) < TIMEOUT
         assert world.bell.threads == {"watchdog"}
         assert feeder.state == "armed (bell, 0.2 s)"
+        assert world.armed == [True]
         assert list(world.mark.parent.iterdir()) == [world.mark]
     assert not world.bell.armed
     assert not world.mark.exists()
