@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from clpcore.model import arbitration
 from clpcore.model.actions import Arbitrate, AskNp, CanFence, Driven, Fence
 from clpcore.model.inputs import Observation, Outcome
 from clpcore.model.states import Answer, Health, Power, Verdict
+from clpcore.simulate import rights
 from clpcore.simulate.arbiter import Arbiter
 from clpcore.simulate.drivers import STALL, Rule
 
@@ -35,23 +37,27 @@ class Surroundings:
         verb = _VERBS.get(type(action))
         if verb is None:
             return False
-        entry, cluster = action.call.entry, self._cluster
-        rule = cluster.drivers.rule(entry, server, verb)
-        cuts = cluster.network.cuts
-        time = cluster.drivers.times[verb]
-        if (server, entry) in cuts or (rule is not None and rule.how == STALL):
-            cluster.after(action.timeout, lambda: end(_unheard(action)))
-            return True
+        rule = self._cluster.drivers.rule(action.call.entry, server, verb)
+        if (server, action.call.entry) in self._cluster.network.cuts or _is(rule, STALL):
+            self._cluster.after(action.timeout, lambda: end(_unheard(action)))
+        else:
+            self._go(server, action, rule, self._cluster.drivers.times[verb], end)
+        return True
+
+    def _go(self, server: str, action: Driven, rule: Rule | None, time: int, end: End) -> None:
+        """Let it get there in half the *time*, and the answer come back in the other half."""
+        cluster = self._cluster
+        back = (action.call.entry, server)
+        late = LATE_MS if isinstance(action, Arbitrate) and _is(rule, "late") else 0
+        there = time - time // 2 + late
 
         def arrive() -> None:
             outcome = self._outcome(action, rule)
-            if (entry, server) in cuts:
-                cluster.after(max(0, action.timeout - time), lambda: end(_unheard(action)))
-            else:
-                end(outcome)
+            if there + time // 2 <= action.timeout and back not in cluster.network.cuts:
+                cluster.after(time // 2, lambda: end(outcome))
 
-        cluster.after(time, arrive)
-        return True
+        cluster.after(there, arrive)
+        cluster.after(action.timeout, lambda: end(_unheard(action)))
 
     def _outcome(self, action: Driven, rule: Rule | None) -> Outcome:
         if rule is not None and rule.how in ("fails", "raises"):
@@ -62,13 +68,21 @@ class Surroundings:
                 answer = Answer.SILENT if silent else Answer.ANSWERED
                 return Outcome(verdict=Verdict.OK, answer=answer)
             case CanFence():
-                return Outcome(verdict=Verdict.OK, observation=Observation(Health.NORMAL))
+                return Outcome(
+                    verdict=Verdict.OK, observation=Observation(Health.NORMAL, "its power was read")
+                )
             case Fence(call=call):
                 return self._fence(call.victim, rule)
             case Arbitrate(call=call, ask=question):
-                return self.arbiter.answer(self._cluster.now, call.group, question)
+                return self._arbitrate(call.group, question)
             case _:
                 raise TypeError(action)
+
+    def _arbitrate(self, group: str, question: arbitration.Question) -> Outcome:
+        before = self.arbiter.records.get(group)
+        outcome = self.arbiter.answer(self._cluster.now, group, question)
+        rights.check_record(self._cluster, group, before, question)
+        return outcome
 
     def _fence(self, victim: str, rule: Rule | None) -> Outcome:
         """Cut the power; or say so only (lies), or do it when nobody counts on it (late)."""
@@ -76,9 +90,15 @@ class Surroundings:
         if how == "late":
             self._cluster.after(LATE_MS, lambda: self._cluster.kill(victim))
             return Outcome(verdict=Verdict.OK, power=Power.UNKNOWN, detail="accepted")
-        if how != "lies":
+        if how == "lies":
+            self._cluster.history.words_are_true = False
+        else:
             self._cluster.kill(victim)
         return Outcome(verdict=Verdict.OK, power=Power.OFF)
+
+
+def _is(rule: Rule | None, how: str) -> bool:
+    return rule is not None and rule.how == how
 
 
 def _unheard(action: Driven) -> Outcome:
