@@ -90,7 +90,7 @@ def test_hook_scripts_run_with_what_they_need_to_know(make_cluster: MakeCluster)
     cluster.wait_told("rc585", by="node1")
     cluster.until(lambda: cluster.group("node1")["state"] == "Online")
     assert cluster.run("node1", _LOG).stdout.splitlines()[2:] == [
-        "before_reactivation START HOME failover1 exec1:pidw1",
+        "before_reactivation RECOVER HOME failover1 exec1:pidw1",
         "before_deactivation RECOVER HOME failover1 exec1:",
         "after_deactivation RECOVER HOME failover1 exec1:",
         "before_activation RECOVER HOME failover1 exec1:",

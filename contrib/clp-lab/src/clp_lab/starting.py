@@ -29,7 +29,7 @@ def must_be_configured(plan: Plan) -> None:
         LabFileError: it has errors, which the text tells with their places and remedies.
 
     """
-    folder = plan.files.get(_CONF)
+    folder = _folder(plan)
     if folder is None or not any(_is_clp(plan.agent_of(server)) for server in plan.servers):
         return
     environment = {key: value for key, value in os.environ.items() if key != "CLP_ROOT"}
@@ -47,6 +47,12 @@ def must_be_configured(plan: Plan) -> None:
             (said or f"`clp config check` ended with {checked.returncode} and said nothing")
             + f"\nno lab was started: correct it, then `clp config check {folder}`"
         )
+
+
+def _folder(plan: Plan) -> str | None:
+    """Give where the configuration comes from: a folder as a whole, or its files one by one."""
+    files = (source for inside, source in plan.files.items() if inside.startswith(f"{_CONF}/"))
+    return plan.files.get(_CONF) or next((str(Path(source).parent) for source in files), None)
 
 
 def must_come_up(lab: Control, plan: Plan) -> None:
