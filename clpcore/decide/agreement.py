@@ -257,7 +257,10 @@ def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool
 
 def challenge(turn: Turn) -> None:
     """While not current, ask everybody who is there, again and again; newly heard ones at once."""
-    if len(turn.current) == len(turn.records):
+    missing = tuple(group for group in turn.records if group not in turn.current)
+    if not missing and turn.config.arbiter is not None and _somebody_has_not_told(turn):
+        missing = tuple(turn.records)  # current without a word of it: but its journal may be ahead
+    if not missing:
         turn.challenged_at = None
         return
     due = turn.now if turn.challenged_at is None else turn.challenged_at + turn.beat_ms
@@ -267,8 +270,12 @@ def challenge(turn: Turn) -> None:
     else:
         asked = sorted(name for name in turn.up if not turn.was.peers[name].up)
     turn.wake(due)
-    missing = tuple(group for group in turn.records if group not in turn.current)
     for name in asked:
         if name not in turn.challenged:
             turn.challenged.add(name)
             turn.send(name, Challenge(missing))
+
+
+def _somebody_has_not_told(turn: Turn) -> bool:
+    """Tell whether a server that is heard has not said yet which records it holds."""
+    return any(len(turn.peers[name].told) < len(turn.records) for name in turn.up)

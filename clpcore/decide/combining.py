@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from clpcore.decide.turn import Turn
+from clpcore.model.config import Monitor
 from clpcore.model.inputs import Observation
 from clpcore.model.states import Health, Shown
 
-TYPE: Final = "mtw"
 _LOOKED: Final = frozenset({Shown.NORMAL, Shown.CAUTION, Shown.ERROR})
 
 
@@ -43,3 +44,17 @@ def _health(settings: Mapping[str, Any], every: int, errors: int, unseen: int) -
     if errors >= warning or (errors and errors + unseen >= error):
         return Health.WARNING
     return Health.NORMAL
+
+
+def look(turn: Turn, monitor: Monitor) -> Observation | None:
+    """Judge the states that *monitor* counts on this server, as they are now; None as above."""
+    states = {name: each.state for name, each in turn.monitors.items()}
+    return combined(monitor.settings_for(turn.me), states)
+
+
+def tell(turn: Turn, monitor: str) -> None:
+    """Let those that count *monitor*, whose state has changed, look at once."""
+    for name in turn.config.counted_by.get(monitor, ()):
+        if turn.monitors[name].next_at is not None:
+            turn.monitors.change(name, next_at=turn.now)
+            turn.stir(turn.config.monitor_by_name[name].group)

@@ -22,7 +22,7 @@ from clpcore.model.inputs import Outcome
 from clpcore.model.kept import Intent
 from clpcore.model.ownership import Evidence, EvidenceKind, Record, Wanted
 from clpcore.model.peer import Beat
-from clpcore.model.protection import Fencing, OnFenceFailure
+from clpcore.model.protection import Fencing, OnFenceFailure, Policy
 from clpcore.model.reasons import Because
 from clpcore.model.state import ClusterState, Matter
 from clpcore.model.states import Automatic, Health, Phase, Power, Shown, Verdict
@@ -139,8 +139,8 @@ def _goes_first(turn: Turn) -> bool:
     While all that runs, runs on the other side, that one has no reason to stop anybody. Else the
     greater side goes first, and of two equal ones that with the best server.
     """
-    if turn.config.arbiter is not None:
-        return True
+    if turn.config.policy in (Policy.LEASE, Policy.BOTH):
+        return True  # a lease that has lapsed tells which side is the one that has gone
     names = turn.config.server_names
     side = {turn.me, *turn.up}
     contested = any(
@@ -218,6 +218,8 @@ def _try_again(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
 
 def blocked(turn: Turn, group: str, server: str, key: str = "rc530") -> Because:
     """Tell why *group* waits for *server*: a step that is under way, or else the sentence *key*."""
+    if server in turn.up:
+        return messages.because("rc596", group=group, server=server)
     silent = evidence.silent(turn, server) is not None
     if silent and turn.config.arbiter is None and not partition.may_act_against(turn, server):
         return messages.because("rc591", server=server)

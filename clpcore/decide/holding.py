@@ -174,7 +174,7 @@ def begin(turn: Turn, record: Record) -> None:
             turn.say("rc10", group=group, server=turn.me)
         else:
             local = attrs.evolve(local, goal=Goal.DOWN)
-    turn.groups.put(group, attrs.evolve(local, confirmed=True))
+    turn.groups.put(group, attrs.evolve(local, epoch=record.epoch, confirmed=True))
 
 
 def _spell(evidence: tuple[Evidence, ...]) -> str:

@@ -42,9 +42,13 @@ def _join(turn: Turn) -> None:
     """Become a member once the own resources are known and the wait for the others is over."""
     if any(r.probed_at is None for _, r in turn.resources.items()):
         return
+    if session.may_answer_soon(turn):
+        return  # whoever chooses a home now would pass this server over
     reason = _wait_is_over(turn)
     if reason is None:
-        turn.wake(turn.since + turn.config.startup_wait)
+        due = turn.since + turn.config.startup_wait
+        if turn.now < due:  # after that, only what others say can end the wait
+            turn.wake(due)
         return
     if turn.join == 0:
         first = not turn.members()

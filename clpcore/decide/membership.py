@@ -47,6 +47,7 @@ def _no_news(state: ClusterState, peer: Peer, taken: given.HeardBeat) -> bool:
         and before.join == beat.join
         and before.view == beat.view
         and before.hears == beat.hears
+        and before.fences == beat.fences
         and before.verification == beat.verification
         and not any(_mine(state, each.group) for each in beat.held)
     )

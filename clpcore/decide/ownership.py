@@ -70,6 +70,8 @@ def settle(turn: Turn, group: str) -> None:
 
 def _settle_by_arbiter(turn: Turn, group: str) -> None:
     """Follow the arbiter's record, and tell the others what it says."""
+    if turn.records[group].version.round == 0 and evidence.holds(turn, group):
+        _write_anew(turn, group)
     tenure.settle(turn, group)
     agreement.become_current(turn, group)
     _tell(turn, group)
@@ -205,6 +207,7 @@ def _write_anew(turn: Turn, group: str) -> None:
         boot=turn.incarnation.boot,
         wanted=Wanted.AUTO,
         event=Event.RECOVER.value,
+        arbitrated=turn.config.arbiter is not None,
     )
     turn.say("rc554", group=group, epoch=record.epoch, server=turn.me)
     turn.current.put(group, True)

@@ -126,8 +126,18 @@ def verdict(turn: Turn, since: int) -> Answer | None:
 
 def _one(turn: Turn, np: NpResolution, since: int) -> Answer | None:
     if np.type == MAJORITY:
-        return Answer.ANSWERED if hears_majority(turn) else Answer.SILENT
+        return Answer.ANSWERED if is_enough(turn, np) else Answer.SILENT
     return verdict_of(np, turn.nps.get(np.name) or LocalNp(), since)
+
+
+def is_enough(turn: Turn, np: NpResolution) -> bool:
+    """Count by an entry of type majoritynp; half of all may be enough with the best server."""
+    if hears_majority(turn):
+        return True
+    half = 2 * (1 + len(turn.up)) == len(turn.config.server_names)
+    best = turn.config.server_names[0]
+    wins = np.settings_for(turn.me).get("best_priority_wins_half", False)
+    return bool(wins) and half and best in (turn.me, *turn.up)
 
 
 def hears_majority(turn: Turn) -> bool:

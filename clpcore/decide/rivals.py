@@ -64,7 +64,7 @@ def _give_way(turn: Turn, group: str, to: str, epoch: int) -> None:
             "rc92", group=group, server=to, epoch=epoch, me=turn.me, mine=local.epoch
         )
         troubles.begin(turn, group, because)
-        holding.bring_down(turn, group, Event.STOP)
+        holding.lose(turn, group)
         turn.groups.change(group, lost=True)
 
 

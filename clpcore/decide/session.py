@@ -10,18 +10,18 @@ from __future__ import annotations
 import attrs
 
 from clpcore import messages
-from clpcore.decide import asking, evidence
+from clpcore.decide import asking, evidence, numbering
 from clpcore.decide.turn import Turn
 from clpcore.model import arbitration
 from clpcore.model.actions import Arbitrate
 from clpcore.model.config import ClusterConfig
-from clpcore.model.guards import Wants
+from clpcore.model.guards import Tenure, Wants
 from clpcore.model.inputs import Outcome
 from clpcore.model.peer import AskPromise, Promise
 from clpcore.model.protection import Arbiter
 from clpcore.model.reasons import Because
 from clpcore.model.state import ClusterState, Matter
-from clpcore.model.states import Phase
+from clpcore.model.states import Phase, Verdict
 
 _ASKS = 2  # renewals without an answer until promises are asked for
 
@@ -74,6 +74,17 @@ def obstacle(turn: Turn) -> Because | None:
     return None
 
 
+def may_answer_soon(turn: Turn) -> bool:
+    """Tell whether this server is new, and has not had the arbiter's first answer yet."""
+    arbiter, now = turn.config.arbiter, turn.session
+    if arbiter is None or now.renewed_at is not None or now.detail:
+        return False
+    due = turn.since + 2 * arbiter.timeout
+    if turn.now < due:
+        turn.wake(due)
+    return turn.now < due
+
+
 def good(turn: Turn) -> bool:
     """Tell whether more may be activated here: the arbiter has confirmed what is held, and lately.
 
@@ -106,7 +117,8 @@ def held(turn: Turn) -> dict[str, int]:
     for name, record in sorted(turn.records.items()):
         tenure = turn.tenures.get(name)
         gives_back = tenure is not None and tenure.wants in (Wants.RELEASE, Wants.DISCLAIM)
-        if evidence.mine(turn, record) and not gives_back and not turn.groups[name].lost:
+        known = record.arbitrated and evidence.mine(turn, record)
+        if known and not gives_back and not turn.groups[name].lost:
             found[name] = record.epoch
     return found
 
@@ -137,15 +149,27 @@ def take_renewal(turn: Turn, action: int, outcome: Outcome) -> None:
         if was.detail == "":
             turn.say("rc603", arbiter=arbiter.name, server=turn.me, reason=_why(outcome))
         turn.session = attrs.evolve(now, detail=_why(outcome))
+        if outcome.verdict is Verdict.FAILED:
+            _look_what_it_knows(turn)
         return
     if was.detail:
         turn.say("rc607", arbiter=arbiter.name, server=turn.me)
         for name in turn.tenures:
             turn.tenures.change(name, next_at=turn.now)
     turn.session = attrs.evolve(now, detail="", lost=not outcome.kept)
+    if was.lost and not outcome.kept and not held(turn):
+        # Nothing is held that could be lost: the arbiter knows a life with a higher number.
+        numbering.rise_above(turn, arbiter.name, turn.incarnation.boot.counter)
     if outcome.kept:
         _extend(turn, was.sent_at, was.sent_at + arbiter.counted)
     turn.sweep()
+
+
+def _look_what_it_knows(turn: Turn) -> None:
+    """It answered, and not with yes or no: perhaps it has lost its memory; one record tells."""
+    first = next((name for name in held(turn) if name not in turn.tenures), "")
+    if first:
+        turn.tenures.put(first, Tenure(wants=Wants.CHECK))
 
 
 def _why(outcome: Outcome) -> str:
@@ -156,7 +180,7 @@ def _extend(turn: Turn, since: int, until: int) -> None:
     """Let the lease end at *until*, unless it had ended before the answer to it came."""
     if since < turn.lease <= turn.now:
         return
-    if turn.lease <= since:
+    if until > since >= turn.lease:
         turn.say("rc600", server=turn.me)
     turn.lease = max(turn.lease, until)
     turn.session = attrs.evolve(turn.session, renewed_at=since, asking=0, promised=())

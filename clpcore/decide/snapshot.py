@@ -6,7 +6,7 @@ import graphlib
 from typing import Any
 
 from clpcore import messages
-from clpcore.decide import maintenance, reporting, safeguards, troubles
+from clpcore.decide import evidence, maintenance, reporting, safeguards, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor
 from clpcore.model.ownership import Record, Wanted
@@ -79,7 +79,7 @@ def _server(turn: Turn, name: str) -> Document:
             "heartbeats": _my_links(turn),
         }
     peer = turn.peers[name]
-    last = max(peer.links.values(), default=None)
+    last, kind = max(peer.links.values(), default=None), evidence.proof(turn, name)
     return {
         "name": name,
         "state": _peer_state(peer).value,
@@ -87,7 +87,7 @@ def _server(turn: Turn, name: str) -> Document:
         "boot": peer.incarnation.boot.counter if peer.incarnation else None,
         "join": peer.beat.join if peer.up and peer.beat else 0,
         "drained": maintenance.drained(turn, name),
-        "evidence": peer.evidence.value if peer.evidence and not peer.up else None,
+        "evidence": kind.value if kind else None,
         "forced_stop": safeguards.forced_stop(turn, name),
         "heard_ms_ago": None if last is None else turn.now - last,
         "heartbeats": [

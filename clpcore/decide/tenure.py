@@ -6,20 +6,24 @@ proven stopped, and the record read clear of them, while the session lasts.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from clpcore import messages
-from clpcore.decide import asking, evidence, fencing, holding, session
+from clpcore.decide import asking, evidence, fencing, holding, numbering, session
 from clpcore.decide.turn import Turn
 from clpcore.model import arbitration
 from clpcore.model.actions import Arbitrate
 from clpcore.model.arbitration import Holder
 from clpcore.model.guards import Tenure, Wants
 from clpcore.model.inputs import Outcome
-from clpcore.model.ownership import Evidence, EvidenceKind, Version, Wanted
+from clpcore.model.ownership import Evidence, EvidenceKind, Record, Version, Wanted
 from clpcore.model.protection import OnFenceFailure, Policy
 from clpcore.model.state import Matter
-from clpcore.model.states import Phase
+from clpcore.model.states import Event, Phase
+
+_AGAIN_MS: Final = 1_000  # at the latest, while it does not answer or refuses
 
 
 def settle(turn: Turn, group: str) -> None:
@@ -71,7 +75,9 @@ def _notice_what_is_open(turn: Turn, group: str) -> None:
     if group in turn.tenures:
         return
     record, holds = turn.records[group], evidence.holds(turn, group)
-    if holds and turn.session.lost:
+    if holds and not record.arbitrated:
+        turn.tenures.put(group, Tenure(wants=Wants.CLAIM, event=record.why(Event.START)))
+    elif holds and turn.session.lost:
         turn.tenures.put(group, Tenure(wants=Wants.CHECK))
     elif not holds and evidence.mine(turn, record) and evidence.idle(turn, group):
         turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
@@ -85,16 +91,7 @@ def _question(turn: Turn, group: str, tenure: Tenure) -> arbitration.Question | 
     record, boot = turn.records[group], turn.incarnation.boot
     match tenure.wants:
         case Wants.CLAIM:
-            if obstacle := session.obstacle(turn) or evidence.obstacle_here(turn, group):
-                holding.note(turn, group, obstacle)
-                return None
-            known = tenure.record
-            if known is None and record.arbitrated:
-                return arbitration.Read()
-            if known is not None and any(_is_mine(turn, each) for each in known.suspects):
-                return arbitration.Disclaim(Holder(turn.me, boot, known.epoch))
-            epoch = max(record.epoch, known.epoch if known else 0) + 1
-            return arbitration.Claim(Holder(turn.me, boot, epoch))
+            return _claim(turn, record, tenure)
         case Wants.CLEAR | Wants.CHECK:
             return arbitration.Read()
         case Wants.RELEASE | Wants.DISCLAIM:
@@ -103,6 +100,42 @@ def _question(turn: Turn, group: str, tenure: Tenure) -> arbitration.Question | 
             me = Holder(turn.me, boot, record.epoch)
             releases = tenure.wants is Wants.RELEASE
             return arbitration.Release(me) if releases else arbitration.Disclaim(me)
+
+
+def _claim(turn: Turn, record: Record, tenure: Tenure) -> arbitration.Question | None:
+    """Give what leads to the claim: first, how the record stands."""
+    group, known, boot = record.group, tenure.record, turn.incarnation.boot
+    here = None if evidence.holds(turn, group) else evidence.obstacle_here(turn, group)
+    if obstacle := session.obstacle(turn) or here:
+        holding.note(turn, group, obstacle)
+        return None
+    if known is None:
+        return arbitration.Read()
+    if any(_is_mine(turn, each) for each in known.suspects):
+        return arbitration.Disclaim(Holder(turn.me, boot, known.epoch))
+    if known.epoch < record.epoch and not _all_agree(turn, record):
+        because = messages.because("rc605", group=group, known=record.epoch, found=known.epoch)
+        holding.note(turn, group, because)
+        turn.tenures.put(group, attrs.evolve(tenure, record=None, next_at=turn.now + _AGAIN_MS))
+        return None
+    return arbitration.Claim(Holder(turn.me, boot, max(record.epoch, known.epoch) + 1))
+
+
+def _all_agree(turn: Turn, record: Record) -> bool:
+    """Tell whether a record may be written anew at an arbiter that knows less than the journals.
+
+    It is new, or has lost its memory: then every other server must hold the same record, or be
+    proven stopped, so that nobody serves by one that is not known here.
+    """
+    return all(
+        peer.told.get(record.group) == record.version if peer.up else _is_stopped(turn, name)
+        for name, peer in turn.peers.items()
+    )
+
+
+def _is_stopped(turn: Turn, server: str) -> bool:
+    kind = evidence.proof(turn, server)
+    return kind is not None and kind.proven
 
 
 def _is_mine(turn: Turn, holder: Holder) -> bool:
@@ -124,36 +157,62 @@ def _ask(turn: Turn, group: str, tenure: Tenure, question: arbitration.Question)
 
 def take_record(turn: Turn, group: str, action: int, outcome: Outcome) -> None:
     """Note how the record stands after what was asked."""
-    tenure, arbiter = turn.tenures.get(group), turn.config.arbiter
-    if tenure is None or arbiter is None or tenure.action != action:
+    tenure = turn.tenures.get(group)
+    if tenure is None or tenure.action != action:
         return
     found = outcome.record
     if found is None:
-        again = turn.now + min(arbiter.renewal, 1_000)
-        turn.tenures.put(group, attrs.evolve(tenure, action=0, next_at=again))
-        if tenure.wants is Wants.CLAIM:
-            holding.note(
-                turn, group, messages.because("rc601", server=turn.me, arbiter=arbiter.name)
-            )
+        _unanswered(turn, group, tenure)
         return
-    tenure = attrs.evolve(tenure, action=0, record=found)
-    turn.tenures.put(group, tenure)
+    turn.tenures.put(group, attrs.evolve(tenure, action=0, record=found))
+    _notice_a_forgotten_life(turn, found)
     match tenure.wants:
         case Wants.CLAIM:
             _claimed(turn, group, tenure, found)
-        case Wants.CLEAR:
-            if _stands(turn, group, found):
-                _renew_again(turn)
-            else:
-                _outrun(turn, group, found)
-        case Wants.CHECK:
-            if _stands(turn, group, found):
-                turn.tenures.drop(group)
-                _renew_again(turn)
-            else:
-                _superseded(turn, group, found)
+        case Wants.CLEAR | Wants.CHECK:
+            _looked(turn, group, tenure.wants, found)
         case Wants.RELEASE | Wants.DISCLAIM:
             _given_back(turn, group, found)
+
+
+def _unanswered(turn: Turn, group: str, tenure: Tenure) -> None:
+    """Ask again in a while."""
+    arbiter = turn.config.arbiter
+    if arbiter is None:
+        return
+    again = turn.now + min(arbiter.renewal, _AGAIN_MS)
+    turn.tenures.put(group, attrs.evolve(tenure, action=0, next_at=again))
+    if tenure.wants is Wants.CLAIM:
+        note = messages.because("rc601", server=turn.me, arbiter=arbiter.name)
+        holding.note(turn, group, note)
+
+
+def _looked(turn: Turn, group: str, wants: Wants, found: arbitration.Record) -> None:
+    """Draw what follows from a record that this server has, as far as it knows."""
+    forgotten = found.epoch < turn.records[group].epoch
+    if _stands(turn, group, found):
+        if wants is Wants.CHECK:
+            turn.tenures.drop(group)
+        else:  # a suspect may say that it has stopped
+            turn.tenures.change(group, next_at=turn.now + _AGAIN_MS)
+        _renew_again(turn)
+    elif forgotten:
+        _forgotten(turn)
+    elif wants is Wants.CLEAR:
+        _outrun(turn, group, found)
+    else:
+        _superseded(turn, group, found)
+
+
+def _notice_a_forgotten_life(turn: Turn, found: arbitration.Record) -> None:
+    """Take a higher number when a life of this server is named that its journal has lost."""
+    now = turn.incarnation.boot
+    for each in (found.holder, *found.suspects):
+        if each is None or each.server != turn.me or each.boot == now:
+            continue
+        if each.boot.counter >= now.counter and turn.config.arbiter is not None:
+            numbering.rise_above(turn, turn.config.arbiter.name, each.boot.counter)
+            return
 
 
 def _renew_again(turn: Turn) -> None:
@@ -169,30 +228,26 @@ def _stands(turn: Turn, group: str, found: arbitration.Record) -> bool:
     return evidence.mine(turn, record) and found.holder == mine
 
 
-def _claimed(turn: Turn, group: str, tenure: Tenure, found: arbitration.Record) -> None:
+def _claimed(turn: Turn, group: str, before: Tenure, found: arbitration.Record) -> None:
     record, holder = turn.records[group], found.holder
     if holder is not None and _is_mine(turn, holder) and holder.epoch > record.epoch:
-        _won(turn, group, tenure, found)
+        _won(turn, group, found)
         return
-    if found.epoch < record.epoch and record.arbitrated:
-        because = messages.because("rc605", group=group, known=record.epoch, found=found.epoch)
-        holding.note(turn, group, because)
-        turn.tenures.put(group, attrs.evolve(tenure, record=None, next_at=turn.now + 1_000))
-        return
-    if holder is None or tenure.next_at:
-        turn.tenures.put(group, attrs.evolve(tenure, next_at=turn.now))
+    if before.record is None and not found.lapses_in:
+        return  # it was only read, and may be claimed
     if holder is not None and not _is_mine(turn, holder):
-        wait = 0 if found.lapses_in is None else found.lapses_in
-        at = turn.now + max(turn.beat_ms, min(wait, 1_000))
         lease = messages.because("rc604", group=group, server=holder.server, epoch=holder.epoch)
         holding.note(turn, group, lease)
-        turn.tenures.put(group, attrs.evolve(tenure, next_at=at))
-        turn.wake(at, group)
+        if not evidence.holds(turn, group):
+            _learn(turn, group, found)
+    at = turn.now + max(turn.beat_ms, min(found.lapses_in or 0, _AGAIN_MS))
+    turn.tenures.change(group, next_at=at)
+    turn.wake(at, group)
 
 
-def _won(turn: Turn, group: str, tenure: Tenure, found: arbitration.Record) -> None:
+def _won(turn: Turn, group: str, found: arbitration.Record) -> None:
     """Journal it; the suspects are still to be cleared."""
-    record = turn.records[group]
+    record, tenure = turn.records[group], turn.tenures[group]
     new = attrs.evolve(
         record,
         version=turn.next_version(record),
@@ -228,6 +283,13 @@ def _superseded(turn: Turn, group: str, found: arbitration.Record) -> None:
     turn.tenures.put(group, Tenure(wants=Wants.DISCLAIM))
 
 
+def _forgotten(turn: Turn) -> None:
+    """The arbiter has lost its memory: what this server serves is written there anew."""
+    for group in session.held(turn):
+        event = turn.records[group].why(Event.START)
+        turn.tenures.put(group, Tenure(wants=Wants.CLAIM, event=event))
+
+
 def _given_back(turn: Turn, group: str, found: arbitration.Record) -> None:
     turn.tenures.drop(group)
     if evidence.mine(turn, turn.records[group]) and not turn.groups[group].lost:
@@ -244,7 +306,7 @@ def _learn(turn: Turn, group: str, found: arbitration.Record) -> None:
         return
     new = attrs.evolve(
         record,
-        version=Version(record.version.round, holder.server),
+        version=Version(0, holder.server),  # below every one that a server gave to it
         epoch=found.epoch,
         owner=holder.server,
         boot=holder.boot,
@@ -278,7 +340,7 @@ def _strike_off(turn: Turn, group: str, tenure: Tenure) -> Tenure | None:
     if not proven:
         first = found.suspects[0]
         holding.note(turn, group, fencing.blocked(turn, group, first.server))
-        return None
+        return tenure
     words = tuple(
         f"{each.server} boot {each.boot.counter} epoch {each.epoch}: {kind.value}"
         for each, kind in proven.items()
@@ -290,7 +352,10 @@ def _strike_off(turn: Turn, group: str, tenure: Tenure) -> Tenure | None:
     )
     rests = tuple(Evidence(each.server, each.boot.counter, kind) for each, kind in proven.items())
     record = turn.records[group]
-    turn.records.put(group, attrs.evolve(record, evidence=(*record.evidence, *rests)))
+    new = attrs.evolve(
+        record, version=turn.next_version(record), evidence=(*record.evidence, *rests)
+    )
+    holding.put_forward(turn, new, holding.others(turn, new))
     _ask(turn, group, tenure, arbitration.Amend(wanted))
     return None
 
