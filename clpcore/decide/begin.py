@@ -65,6 +65,7 @@ def start(
             maintenance=kept.maintenance,
             intents=kept.intents,
             promised=kept.promised,
+            stops=kept.stops,
         ),
         run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},

@@ -19,7 +19,7 @@ from clpcore.model.config import ClusterConfig
 from clpcore.model.guards import LocalFence, Readiness, Wants
 from clpcore.model.ids import Boot
 from clpcore.model.inputs import Outcome
-from clpcore.model.kept import Intent
+from clpcore.model.kept import ForcedStop, Intent
 from clpcore.model.ownership import Evidence, EvidenceKind, Record, Wanted
 from clpcore.model.peer import Beat
 from clpcore.model.protection import Fencing, OnFenceFailure, Policy
@@ -28,6 +28,7 @@ from clpcore.model.state import ClusterState, Matter
 from clpcore.model.states import Automatic, Health, Phase, Power, Shown, Verdict
 
 _AGAIN_MS = 60_000  # between two looks while a forced stop has failed
+_REMEMBERED = 32  # ends of forced stops
 _NOTICED_FOR = 10  # times its timeout: as late as a forced stop may come and be told
 
 
@@ -180,9 +181,23 @@ def take_power(turn: Turn, victim: str, action: int, outcome: Outcome) -> None:
         turn.intents.drop(victim)
         turn.fences.drop(victim)
         turn.say("rc431", server=victim, boot=local.boot, ms=turn.now - local.since)
+        _note_end(turn, victim, local, "")
         _learn(turn, Evidence(victim, local.boot, EvidenceKind.FENCED))
         return
     _try_again(turn, victim, local, _told(outcome))
+
+
+def _note_end(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
+    """Keep it for whoever asks later."""
+    ended = ForcedStop(
+        server=victim,
+        boot=local.boot,
+        fence=ways(turn, victim)[local.level].name,
+        at=turn.now + turn.was.wall,
+        took=turn.now - local.since,
+        reason=reason,
+    )
+    turn.stops = (*turn.stops, ended)[-_REMEMBERED:]
 
 
 def _told(outcome: Outcome) -> str:
@@ -202,6 +217,7 @@ def _try_again(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
     if level >= len(ways(turn, victim)):
         level, failed = 0, reason
         turn.say("rc433", server=victim, me=turn.me, reason=reason)
+        _note_end(turn, victim, local, reason)
     after = LocalFence(
         boot=local.boot,
         since=local.since,

@@ -74,6 +74,7 @@ class Turn:
         self.left = state.run.left
         self.view: View = state.kept.view
         self.ends = state.kept.ends
+        self.stops = state.kept.stops
         self._members: tuple[str, ...] | None = None
         self._by_seniority: tuple[str, ...] | None = None
         self._up: frozenset[str] | None = None
@@ -314,6 +315,7 @@ class Turn:
             maintenance=self.maintenance.value(),
             intents=self.intents.value(),
             promised=self.promised_once,
+            stops=self.stops,
         )
         same = (
             kept.records is was.records
@@ -325,6 +327,7 @@ class Turn:
             and kept.maintenance is was.maintenance
             and kept.intents is was.intents
             and kept.promised is was.promised
+            and kept.stops is was.stops
         )
         return was if same else kept
 

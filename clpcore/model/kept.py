@@ -76,6 +76,21 @@ class Intent:
 
 
 @attrs.frozen(kw_only=True)
+class ForcedStop:
+    """How this server's forced stop of *boot* of *server* ended: *reason* is empty for success.
+
+    *at* is wall-clock ms of its end, *took* ms since it became due.
+    """
+
+    server: str
+    boot: int
+    fence: str
+    at: int
+    took: int
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Kept:
     """Journaled before the actions of the same decision run.
 
@@ -89,6 +104,7 @@ class Kept:
         maintenance: which servers are drained, by name, and under "" whether all is suspended.
         intents: forced stops that are not known to be over, by server.
         promised: this server has promised not to claim, and the promise may still count.
+        stops: how forced stops from here have ended, the oldest first; only the last ones.
 
     """
 
@@ -101,6 +117,7 @@ class Kept:
     maintenance: Mapping[str, Maintenance] = attrs.field(factory=dict)
     intents: Mapping[str, Intent] = attrs.field(factory=dict)
     promised: bool = False
+    stops: tuple[ForcedStop, ...] = ()
 
 
 @attrs.frozen

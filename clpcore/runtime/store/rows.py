@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from clpcore.model.ids import View
-from clpcore.model.kept import Intent, Kept, Maintenance, Rungs, Trouble
+from clpcore.model.kept import ForcedStop, Intent, Kept, Maintenance, Rungs, Trouble
 from clpcore.model.ownership import Record
 from clpcore.wire import values
 
@@ -22,7 +22,12 @@ _TABLES: Final[Mapping[str, type]] = {
     "intents": Intent,
 }
 # Those with one row, and what it is.
-_SINGLES: Final[Mapping[str, Any]] = {"ends": tuple[int, ...], "view": View, "promised": bool}
+_SINGLES: Final[Mapping[str, Any]] = {
+    "ends": tuple[int, ...],
+    "view": View,
+    "promised": bool,
+    "stops": tuple[ForcedStop, ...],
+}
 _KINDS: Final[Mapping[str, Any]] = {**_TABLES, **_SINGLES}
 
 

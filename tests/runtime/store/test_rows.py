@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from clpcore.model.ids import Boot, View
-from clpcore.model.kept import Intent, Kept, Rungs
+from clpcore.model.kept import ForcedStop, Intent, Kept, Rungs
 from clpcore.model.ownership import Evidence, EvidenceKind, Record, Version, Wanted
 from clpcore.runtime.store import rows
 from clpcore.runtime.store.rows import Row
@@ -29,8 +29,10 @@ KEPT = Kept(
     view=View(3, "node1", ("node1", "node2")),
     intents={"node2": Intent(server="node2", boot=4, at=1_700_000_000_000)},
     promised=True,
+    stops=(ForcedStop(server="node2", boot=4, fence="power1", at=5, took=300, reason="403"),),
 )
 
+_NEWEST = ("intents", "promised", "stops")
 (RECORD_ROW,) = rows.changed(Kept(), Kept(records={"failover1": RECORD}))
 
 
@@ -39,8 +41,8 @@ def test_everything_kept_survives_the_way_through_rows() -> None:
 
 
 def test_a_store_without_the_newest_rows_loads() -> None:
-    old = [row for row in rows.changed(Kept(), KEPT) if row.kind not in ("intents", "promised")]
-    assert rows.read(old) == (attrs.evolve(KEPT, intents={}, promised=False), ())
+    old = [row for row in rows.changed(Kept(), KEPT) if row.kind not in _NEWEST]
+    assert rows.read(old) == (attrs.evolve(KEPT, intents={}, promised=False, stops=()), ())
 
 
 def test_a_promise_that_is_over_gives_a_row() -> None:
