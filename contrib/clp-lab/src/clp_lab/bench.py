@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from clp_lab import footprint, load, measures
 from clp_lab.errors import LabError
@@ -14,7 +15,7 @@ from clp_lab.rig import PROBE_MS, THRESHOLD, Times
 
 TIMEOUTS = (3_000, 1_000, 500, 250)
 _SHORT_S = 30  # of the measurements that need no more
-_PARTS = ("kill", "application", "move", "status", "rest", "lateness", "burn", "step")
+_PARTS = ("kill", "application", "move", "status", "rest", "lateness", "burn", "step", "tools")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=int, default=20, help="of everything that is timed (20)")
     parser.add_argument("--seconds", type=int, default=180, help="of burning, each timeout (180)")
+    parser.add_argument(
+        "--clp-conf", nargs="+", type=Path, default=[], help="files to time the import of"
+    )
     parser.add_argument("--only", nargs="+", choices=_PARTS, help="some of the parts")
     return parser
 
@@ -143,6 +147,16 @@ def _step(_given: argparse.Namespace) -> None:
     print(load.step_times().rstrip(), flush=True)
 
 
+def _tools(given: argparse.Namespace) -> None:
+    found = [measures.product_status(given.runs), measures.apply(min(given.runs, 10))]
+    if given.clp_conf:
+        found.append(measures.imports(given.clp_conf, given.runs))
+    _table("Operators' tools.", ("command", "milliseconds", "runs"))
+    for sample in found:
+        for name in sample.names:
+            _row(f"`{name}`", _cell(sample, name), str(len(sample.runs)))
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {
     "kill": _kill,
     "application": _application,
@@ -152,6 +166,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {
     "lateness": _lateness,
     "burn": _burn,
     "step": _step,
+    "tools": _tools,
 }
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ and the kernel counts the starts of processes in hundredths of a second.
 import os
 import random
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import attrs
 
 from clp_lab import visits
+from clp_lab.plan import CLP
 from clp_lab.rig import Rig, Times, other, rig
 from clp_lab.timeline import boot_time_offset
 
@@ -168,3 +172,38 @@ def status_command(runs: int) -> Sample:
     with rig(Times(timeout=1_000)) as measured:
         times = [measured.timed("node1", "status") for _ in range(runs)]
         return Sample([_in_ms({"clp status": each}) for each in times])
+
+
+def product_status(runs: int) -> Sample:
+    """Time `clpstat`, as a script of an operator calls it."""
+    with rig(Times(timeout=1_000)) as measured:
+        command = str(Path(CLP).with_name("clpstat"))
+        times = [measured.timed("node1", command=command) for _ in range(runs)]
+        return Sample([_in_ms({"clpstat": each}) for each in times])
+
+
+def apply(runs: int) -> Sample:
+    """Time `clp config apply` of a monitor's interval, which interrupts nothing, on two servers."""
+    with rig(Times(timeout=5_000)) as measured:
+        conf = measured.trial.lab.server("node1").root / "etc/clpcore/conf.d/extra.toml"
+        times = []
+        for run in range(runs):
+            conf.write_text(f"[monitor.pidw1]\ninterval = {10 + run}\n")
+            times.append(measured.timed("node1", "config", "apply", "--yes"))
+            measured.trial.wait_ready()
+        return Sample([_in_ms({"clp config apply": each}) for each in times])
+
+
+def imports(files: Sequence[Path], runs: int) -> Sample:
+    """Time `clp config import` of each of *files*, beginning with the process."""
+    times = []
+    for _ in range(runs):
+        figures = {}
+        for file in files:
+            with tempfile.TemporaryDirectory() as folder:
+                begun = time.monotonic_ns()
+                argv = [CLP, "config", "import", str(file), f"{folder}/made"]
+                subprocess.run(argv, check=True, capture_output=True, timeout=60)
+                figures[f"clp config import {file.parent.name}"] = time.monotonic_ns() - begun
+        times.append(figures)
+    return Sample([_in_ms(each) for each in times])

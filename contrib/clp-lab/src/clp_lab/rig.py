@@ -57,17 +57,19 @@ class Rig:
         """Wait until a server tells *key*; give when, in monotonic nanoseconds."""
         return self.trial.wait_told(key, by=by, after=after).at
 
-    def timed(self, server: str, *words: str) -> int:
+    def timed(self, server: str, *words: str, command: str = CLP) -> int:
         """Run `clp` on a server; give its nanoseconds from the fork to the end, as a shell's.
+
+        *command*: another one of this Python's commands.
 
         Raises:
             LabError: it failed; with what it said.
 
         """
-        argv = [sys.executable, "-I", "-S", "-c", _TIMER, CLP, *words]
+        argv = [sys.executable, "-I", "-S", "-c", _TIMER, command, *words]
         done = self.trial.lab.server(server).run(argv, timeout=_PATIENCE_S)
         if done.returncode:
-            raise LabError(f"clp {' '.join(words)} on {server}: {done.stderr}".strip())
+            raise LabError(f"{command} {' '.join(words)} on {server}: {done.stderr}".strip())
         return int(done.stdout)
 
 
