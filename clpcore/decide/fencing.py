@@ -145,7 +145,7 @@ def _goes_first(turn: Turn) -> bool:
     names = turn.config.server_names
     side = {turn.me, *turn.up}
     contested = any(
-        record.owner in side or not record.owner
+        not record.owner or (record.owner in side and _is_served(turn, record))
         for _, record in turn.records.items()
         if (turn.cold.get(record.group) or record.wanted) is Wanted.AUTO
     )
@@ -178,7 +178,8 @@ def take_power(turn: Turn, victim: str, action: int, outcome: Outcome) -> None:
         return
     turn.fences.put(victim, attrs.evolve(local, action=0))
     if outcome.verdict is Verdict.OK and outcome.power is Power.OFF:
-        turn.intents.drop(victim)
+        if turn.boot_of(victim).counter <= local.boot:
+            turn.intents.drop(victim)  # else it may have hit a new life: that shall be noticed
         turn.fences.drop(victim)
         turn.say("rc431", server=victim, boot=local.boot, ms=turn.now - local.since)
         _note_end(turn, victim, local, "")
@@ -282,7 +283,8 @@ def _learn(turn: Turn, word: Evidence) -> None:
     """Keep it. Who was read as off is silent from now on, whenever it was last heard."""
     turn.stopped.put(word.server, word)
     turn.boots.put(word.server, max(word.boot, turn.boots.get(word.server) or 0))
-    if word.kind is EvidenceKind.FENCED and turn.peers[word.server].up:
+    of_this_life = turn.boot_of(word.server).counter <= word.boot
+    if word.kind is EvidenceKind.FENCED and turn.peers[word.server].up and of_this_life:
         evidence.fall_silent(turn, word.server)
     evidence.stir(turn, turn.records, word.server)
 

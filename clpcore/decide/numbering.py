@@ -34,6 +34,9 @@ def rise_above(turn: Turn, sender: str, number: int) -> None:
         return
     turn.say("nm91", server=sender, boot=number, mine=turn.incarnation.boot.counter)
     turn.do(RaiseBoot(number))
+    if turn.config.arbiter is not None:  # what the lost journal has promised may still count (T5)
+        turn.promised.put("", turn.now + turn.config.arbiter.lease)
+        turn.promised_once = True
     turn.phase = Phase.OFFLINE  # this life joins nothing any more
 
 

@@ -92,9 +92,15 @@ def obstacle_here(turn: Turn, group: str) -> Because | None:
     """Tell why this server cannot, or should not, take *group* now."""
     return (
         evidence.obstacle_here(turn, group)
-        or (None if evidence.holds(turn, group) else session.obstacle(turn))
+        or _not_at_arbiter(turn, group)
         or refused_by_monitor(turn, group)
     )
+
+
+def _not_at_arbiter(turn: Turn, group: str) -> Because | None:
+    if evidence.holds(turn, group):
+        return None
+    return session.obstacle(turn, fresh=turn.records[group].epoch == 0)
 
 
 def refused_by_monitor(turn: Turn, group: str) -> Because | None:

@@ -60,13 +60,19 @@ def lapses(turn: Turn) -> bool:
     return turn.now >= due
 
 
-def obstacle(turn: Turn) -> Because | None:
-    """Tell why this boot may not claim at the arbiter; None: it may."""
+def obstacle(turn: Turn, *, fresh: bool = False) -> Because | None:
+    """Tell why this boot may not claim at the arbiter; None: it may.
+
+    *fresh*: the arbiter is only asked, or knows of no owner yet: no promise can have been about it.
+    """
     arbiter = turn.config.arbiter
     if arbiter is None:
         return None
-    if turn.promised:
-        return messages.because("rc602", server=turn.me, to=", ".join(sorted(turn.promised)))
+    to = sorted(turn.promised)
+    if to == [""] and not fresh:
+        return messages.because("rc597", server=turn.me)
+    if to not in ([], [""]):
+        return messages.because("rc602", server=turn.me, to=", ".join(name for name in to if name))
     if turn.config.needs_watchdog and not turn.armed:
         return messages.because("rc610", server=turn.me)
     if not good(turn):

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from clpcore import messages
-from clpcore.decide import asking, evidence, fencing, holding, numbering, session
+from clpcore.decide import agreement, asking, evidence, fencing, holding, numbering, session
 from clpcore.decide.turn import Turn
 from clpcore.model import arbitration
 from clpcore.model.actions import Arbitrate
@@ -106,7 +106,8 @@ def _claim(turn: Turn, record: Record, tenure: Tenure) -> arbitration.Question |
     """Give what leads to the claim: first, how the record stands."""
     group, known, boot = record.group, tenure.record, turn.incarnation.boot
     here = None if evidence.holds(turn, group) else evidence.obstacle_here(turn, group)
-    if obstacle := session.obstacle(turn) or here:
+    fresh = known is None or known.epoch == 0
+    if obstacle := session.obstacle(turn, fresh=fresh) or here:
         holding.note(turn, group, obstacle)
         return None
     if known is None:
@@ -317,6 +318,8 @@ def _learn(turn: Turn, group: str, found: arbitration.Record) -> None:
         arbitrated=True,
     )
     turn.records.put(group, new)
+    for name in sorted(turn.up):
+        agreement.tell(turn, name, (new,))
 
 
 # -- suspects
@@ -378,8 +381,7 @@ def _proof(turn: Turn, suspect: Holder) -> EvidenceKind | None:
 
 def _serve(turn: Turn, group: str) -> None:
     """All is proven: this server holds the group from now on, if its session is still good."""
-    if obstacle := session.obstacle(turn):
-        holding.note(turn, group, obstacle)
+    if not session.good(turn):
         return
     record = turn.records[group]
     turn.tenures.drop(group)
