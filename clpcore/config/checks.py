@@ -1,75 +1,28 @@
-"""What single tables cannot tell: rules between keys, platforms, ports; and the risks taken."""
+"""What single tables cannot tell: platforms and ports."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from clpcore.api import Capability, Kind
 from clpcore.config import settings
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
-from clpcore.config.wording import duration
 from clpcore.model.config import ClusterConfig, Resource
 from clpcore.model.ports import ORDERS_TCP
 from clpcore.model.states import Platform
 
-_FREEZE: Final = 30_000  # ms that Azure may pause a machine (reference/ha.md 6.2)
-_BEATS: Final = 3  # heartbeats that may be lost
-
 
 def check(reading: Reading, config: ClusterConfig) -> None:
     """Add what is wrong or risky with the configuration as a whole."""
-    _check_timing(reading, config)
-    _warn_of_takeover(reading, config)
     if config.platform is Platform.AZURE and not reading.is_wrong(("cluster", "platform")):
         _check_azure(reading, config)
     _check_ports(reading, config)
 
 
-def _check_timing(reading: Reading, config: ClusterConfig) -> None:
-    interval, timeout = config.heartbeat_interval, config.heartbeat_timeout
-    if reading.is_wrong(("cluster", "heartbeat_interval"), ("cluster", "heartbeat_timeout")):
-        return
-    if _BEATS * interval > timeout:
-        product = f"{_BEATS} x {duration(interval)} = {duration(_BEATS * interval)}"
-        what = f"heartbeat_timeout is {duration(timeout)}, less than 3 heartbeats: {product}."
-        remedy = f"Give heartbeat_timeout {duration(_BEATS * interval)} or more, or beat faster."
-        reading.error(("cluster", "heartbeat_timeout"), what, remedy)
-
-
-def _warn_of_takeover(reading: Reading, config: ClusterConfig) -> None:
-    path = ("cluster", "unproven_takeover")
-    if config.unproven_takeover:
-        what = (
-            "A GROUP CAN RUN ON TWO SERVERS AT ONCE, AND WHAT IT WRITES CAN BE DESTROYED: when "
-            "only the network fails, each side takes the silent other for stopped."
-        )
-        remedy = "Keep it only where two active servers do no harm."
-        reading.warn(path, what, remedy)
-    elif len(config.servers) > 1 and config.groups:
-        what = (
-            "When a server falls silent, its groups wait until it is back or an operator says "
-            "that it is stopped: nothing in this configuration can prove it."
-        )
-        remedy = (
-            "This version has no fencing and no arbiter. unproven_takeover = true takes over "
-            "without proof, at the price of a group that may run twice."
-        )
-        reading.warn(path, what, remedy)
-
-
 def _check_azure(reading: Reading, config: ClusterConfig) -> None:
-    timeout = config.heartbeat_timeout
-    timing = ("cluster", "heartbeat_timeout")
-    if timeout <= _FREEZE:
-        what = (
-            f"Azure may pause a machine for up to {duration(_FREEZE)} during maintenance; with a "
-            f"heartbeat_timeout of {duration(timeout)} a paused server counts as silent."
-        )
-        remedy = f"Give it well over {duration(_FREEZE)}; the default is 90 s."
-        reading.warn(timing, what, remedy)
     for kind, path, type_ in _typed(config):
         spec = reading.types.find(kind, type_)
         if spec and Capability.NOT_ON_AZURE in spec.capabilities:
@@ -81,6 +34,12 @@ def _check_azure(reading: Reading, config: ClusterConfig) -> None:
 def _typed(config: ClusterConfig) -> Iterator[tuple[Kind, Path, str]]:
     for heartbeat in config.heartbeats:
         yield Kind.HEARTBEAT, ("heartbeat", heartbeat.name), heartbeat.type
+    for np in config.nps:
+        yield Kind.PARTITION, ("np", np.name), np.type
+    for fencing in config.fencings:
+        yield Kind.FENCE, ("fencing", fencing.name), fencing.type
+    if config.arbiter:
+        yield Kind.ARBITER, ("arbiter", config.arbiter.name), config.arbiter.type
     for resource in _resources(config):
         yield Kind.RESOURCE, _path(resource), resource.type
     for monitor in config.monitors:

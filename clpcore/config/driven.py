@@ -39,9 +39,25 @@ class Given:
 
 
 def read(
-    reading: Reading, path: Path, kind: Kind, table: Table, *, made_as: str | None = None
+    reading: Reading,
+    path: Path,
+    kind: Kind,
+    table: Table,
+    *,
+    made_as: str | None = None,
+    usual: Table | None = None,
 ) -> Given:
-    """Read the table at *path*; *made_as* is the type of a monitor made with its resource."""
+    """Read the table at *path*.
+
+    Args:
+        reading: the reading under way.
+        path: where the table is.
+        kind: what its type is to drive.
+        table: what it holds.
+        made_as: the type of a monitor made with its resource.
+        usual: defaults of the core's keys that go before the driver's own.
+
+    """
     type_ = made_as if made_as is not None else table.get("type")
     spec = _spec(reading, path, kind, type_)
     known = set(settings.keys(settings.CORE[kind]))
@@ -65,7 +81,7 @@ def read(
         path=path,
         type=type_ if isinstance(type_, str) else "",
         spec=spec,
-        core={**(spec.defaults if spec else {}), **core},
+        core={**(spec.defaults if spec else {}), **(usual or {}), **core},
         common=common,
         per_server=per_server,
     )

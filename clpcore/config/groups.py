@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from clpcore.api import Kind
 from clpcore.config import dependencies, driven, relations
@@ -12,6 +12,14 @@ from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
 from clpcore.model.config import Group, Resource
 from clpcore.model.relations import ServerGroup
+
+RESERVED: Final = {  # folders below scripts that are no groups
+    "monitor": "monitors",
+    "np": "NP resolution",
+    "fencing": "the forced stop",
+    "arbiter": "the arbiter",
+    "heartbeat": "heartbeats",
+}
 
 
 def read(
@@ -32,8 +40,8 @@ def _group(
     zones: tuple[ServerGroup, ...],
 ) -> Group:
     path: Path = ("group", name)
-    if name == "monitor":
-        what = "A group cannot be called monitor: scripts/monitor holds the monitors' scripts."
+    if name in RESERVED:
+        what = f"A group cannot be called {name}: scripts/{name} holds scripts of {RESERVED[name]}."
         reading.error(path, what, "Give it another name.", at_key=True)
     values = reading.core(path, Group, table, more={"resource"})
     homes = known_servers(reading, (*path, "startup_servers"), values.get("startup_servers", ()))

@@ -15,6 +15,7 @@ from clpcore.config.positions import Path as Keys
 from clpcore.config.problems import Problem
 from clpcore.config.wording import dotted, toml
 from clpcore.model.config import ClusterConfig, Monitor, Resource
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.reasons import Severity
 
 
@@ -28,8 +29,9 @@ def check_here(
 ) -> Loaded:
     """Find scripts that are not there, or that could not be executed; give all problems.
 
-    A script is a setting with the unit "script": a file name in SCRIPTS/GROUP/RESOURCE or
-    SCRIPTS/monitor/NAME, or an absolute path; empty means none. Hooks are files there, too.
+    A script is a setting with the unit "script": a file name in SCRIPTS/GROUP/RESOURCE,
+    SCRIPTS/monitor/NAME or SCRIPTS/fencing/NAME, or an absolute path; empty means none. Hooks are
+    files there, too.
 
     Args:
         loaded: what ``load`` gave.
@@ -92,6 +94,24 @@ def _scripts(
             yield from _of(
                 monitor, ("monitor", monitor.name), f"monitor/{monitor.name}", spec, server
             )
+    yield from _of_protection(config, specs, server)
+
+
+def _of_protection(
+    config: ClusterConfig, specs: Mapping[tuple[Kind, str], DriverSpec], server: str
+) -> Iterator[_Script]:
+    """Give the scripts of NP resolution, forced stop and arbiter; any server may stop any other."""
+    for np in (each for each in config.nps if each.asks_on(server)):
+        keys, spec = ("np", np.name), specs.get((Kind.PARTITION, np.type))
+        yield from _of(np, keys, "/".join(keys), spec, server)
+    for fencing in config.fencings:
+        keys, spec = ("fencing", fencing.name), specs.get((Kind.FENCE, fencing.type))
+        for victim in config.server_names:
+            if victim != server and fencing.stops(victim):
+                yield from _of(fencing, keys, "/".join(keys), spec, victim)
+    if arbiter := config.arbiter:
+        keys, spec = ("arbiter", arbiter.name), specs.get((Kind.ARBITER, arbiter.type))
+        yield from _of(arbiter, keys, "/".join(keys), spec, server)
 
 
 def _made(
@@ -105,7 +125,11 @@ def _made(
 
 
 def _of(
-    item: Resource | Monitor, keys: Keys, below: str, spec: DriverSpec | None, server: str
+    item: Resource | Monitor | NpResolution | Fencing | Arbiter,
+    keys: Keys,
+    below: str,
+    spec: DriverSpec | None,
+    server: str,
 ) -> Iterator[_Script]:
     given = item.settings_for(server)
     for key in settings.keys(spec.config).values() if spec else ():
@@ -118,7 +142,7 @@ def _of(
                 file=str(Path(below, str(script))),
                 value=toml(given.get(key.name, script)),
             )
-    for point in item.hooks:
+    for point in item.hooks if isinstance(item, Resource | Monitor) else ():
         yield _Script(keys=keys, at=keys, file=f"{below}/{point.file}")
 
 

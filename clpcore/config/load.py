@@ -9,19 +9,32 @@ from typing import Any, Final
 import attrs
 
 from clpcore.api import DriverSpec, Kind
-from clpcore.config import alerts, checks, files, groups, hooks, monitors, relations, servers
+from clpcore.config import (
+    alerts,
+    checks,
+    files,
+    groups,
+    hooks,
+    monitors,
+    profiles,
+    protection,
+    relations,
+    safety,
+    servers,
+)
 from clpcore.config.problems import Problem
 from clpcore.config.reading import Reading
 from clpcore.config.types import Refusal, Types
 from clpcore.config.wording import meant
 from clpcore.model.config import ClusterConfig
 from clpcore.model.reasons import Severity
+from clpcore.model.states import Profile
 
 _TABLES: Final = (
     *("cluster", "server", "heartbeat", "group", "monitor", "alert"),
-    *("exclusion", "server_group"),
+    *("np", "fencing", "arbiter", "exclusion", "server_group"),
 )
-_LATER: Final = ("arbiter", "fencing", "mdc", "np")  # a later version's
+_LATER: Final = ("mdc",)  # a later version's
 
 
 @attrs.frozen
@@ -76,6 +89,7 @@ def _config(reading: Reading) -> ClusterConfig:
     """Make the configuration; what is wrong is left at its default, for the checks that follow."""
     _refuse_unknown_tables(reading)
     cluster = reading.core(("cluster",), ClusterConfig, reading.table(("cluster",)))
+    profile: Profile = cluster.get("profile", Profile.AZURE)
     if "name" in cluster:
         reading.check_name(("cluster", "name"), cluster["name"])
     members = servers.read(reading)
@@ -83,11 +97,16 @@ def _config(reading: Reading) -> ClusterConfig:
     zones = relations.server_groups(reading)
     grouped = groups.read(reading, names, zones)
     relations.check_waits(reading, grouped)
+    heartbeats = servers.heartbeats(reading, members)
     whole: dict[str, Any] = {
         "name": "",
+        **profiles.defaults(profile, "cluster"),
         **cluster,
         "servers": members,
-        "heartbeats": servers.heartbeats(reading, members),
+        "heartbeats": heartbeats,
+        "nps": protection.nps(reading, profile, names, heartbeats),
+        "fencings": protection.fencings(reading, profile, names),
+        "arbiter": protection.arbiter(reading, profile, names),
         "groups": grouped,
         "monitors": monitors.read(reading, grouped, names),
         "alerts": alerts.read(reading),
@@ -96,6 +115,7 @@ def _config(reading: Reading) -> ClusterConfig:
     }
     config = ClusterConfig(**whole)
     checks.check(reading, config)
+    safety.check(reading, config)
     alerts.check_metrics(reading, config)
     return config
 

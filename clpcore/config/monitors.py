@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from clpcore.api import Capability, Kind
-from clpcore.config import driven, pairs, recovery, settings
+from clpcore.config import counting, driven, pairs, recovery, settings
 from clpcore.config.driven import Given
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
@@ -33,9 +33,11 @@ def read(
     for name, table in tables.items():
         _check_type_is_said_once(reading, name, table, made)
     own = [name for name, table in tables.items() if name not in made and "type" in table]
-    return tuple(
+    found = tuple(
         _monitor(scope, name, tables.get(name, {}), made.get(name)) for name in [*made, *own]
     )
+    counting.check(reading, found, servers)
+    return found
 
 
 @attrs.frozen

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from clpcore.config import safety
+from clpcore.config.groups import RESERVED
 from clpcore.config.revision import SCRIPTS, Files
 from clpcore.config.wording import listed
 from clpcore.model.alerts import Alert
@@ -30,12 +32,14 @@ _Named = TypeVar(
     ServerGroup,
 )
 
-_MONITOR: Final = "monitor"  # scripts/monitor/NAME; everything else there is GROUP/RESOURCE
 _KEYS: Final = frozenset(  # of [cluster]; the other fields are tables of their own
     field.name for field in attrs.fields(ClusterConfig) if field.metadata
 )
 _HOOKS: Final = frozenset(point.file for point in HookPoint)
-_BEATS: Final = frozenset({"heartbeat_interval", "heartbeat_timeout"})
+# What all servers must begin to use together.
+_TOGETHER: Final = frozenset(
+    {"heartbeat_interval", "heartbeat_timeout", "on_fence_failure", "stop_budget"}
+)
 # What the core alone reads: a resource that is active stays as it is.
 _CORE: Final = frozenset(
     field.name
@@ -121,7 +125,7 @@ def _cluster(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
             # It is bound into the keys: agents of the two names do not understand each other.
             yield Change(what, Effect.NEVER)
         else:
-            yield Change(what, Effect.PAUSE if name in _BEATS else Effect.RUNNING)
+            yield Change(what, Effect.PAUSE if name in _TOGETHER else Effect.RUNNING)
     if old.heartbeats != new.heartbeats:
         yield Change("the heartbeat paths change", Effect.PAUSE)
 
@@ -201,10 +205,37 @@ def _monitors(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
 def _others(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
     yield from _named("NP resolution", old.nps, new.nps)
     yield from _named("forced stop", old.fencings, new.fencings)
-    yield from _named("arbiter", _maybe(old.arbiter), _maybe(new.arbiter))
+    yield from _arbiter(old, new)
     yield from _named("alert", old.alerts, new.alerts)
     yield from _named("exclusion rule", old.exclusions, new.exclusions)
     yield from _named("server group", old.server_groups, new.server_groups)
+
+
+def _arbiter(old: ClusterConfig, new: ClusterConfig) -> Iterator[Change]:
+    """Tell of the arbiter, and of a policy that changes with it or with the forced stop.
+
+    Another arbiter has no records: what is held under the old one has to be given back first, and
+    is claimed anew. Where only times change, all servers must begin to count by them together.
+    """
+    before, after = old.arbiter, new.arbiter
+    changes = [*_named("arbiter", _maybe(before), _maybe(after))]
+    if _place(before) != _place(after):
+        groups = [group.name for group in new.groups if group.name in old.group_by_name]
+        for name in groups:
+            yield Change(f"who may serve {name} is claimed anew", Effect.RESTART, name)
+        yield from changes
+    else:
+        yield from (attrs.evolve(each, effect=Effect.PAUSE) for each in changes)
+    was, now = safety.policy(old), safety.policy(new)
+    if was != now:
+        yield Change(f"takeovers rest on another policy: {was} -> {now}", Effect.PAUSE)
+
+
+def _place(arbiter: Arbiter | None) -> tuple[object, ...] | None:
+    """Give what tells one store of records from another, and whether it counts leases."""
+    if arbiter is None:
+        return None
+    return arbiter.type, arbiter.settings, arbiter.per_server, arbiter.lease > 0
 
 
 def _maybe(arbiter: Arbiter | None) -> tuple[Arbiter, ...]:
@@ -231,7 +262,7 @@ def _of_script(path: str, old: ClusterConfig, new: ClusterConfig) -> tuple[Effec
     """Give the effect of a changed script, and the group that it is on."""
     _, first, *rest = path.split("/")
     group = new.group_by_name.get(first)
-    if first == _MONITOR or group is None or first not in old.group_by_name:
+    if first in RESERVED or group is None or first not in old.group_by_name:
         return Effect.RUNNING, ""
     if rest[-1:] and rest[-1] in _HOOKS:
         return Effect.RUNNING, ""

@@ -25,7 +25,8 @@ class Problem:
     """Something wrong: what, at which key with which value, and the next step.
 
     An error keeps the configuration from being used; a warning is a risk that the operator should
-    know. *key* is the dotted path as it would be written in a file, *value* as TOML.
+    know, an info what is good to know. *key* is the dotted path as it would be written in a file,
+    *value* as TOML.
     """
 
     severity: Severity

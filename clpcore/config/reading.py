@@ -16,6 +16,7 @@ from clpcore.config.types import Types
 from clpcore.config.wording import dotted, listed, meant, near, toml
 from clpcore.model.alerts import Alert
 from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.reasons import Severity
 from clpcore.model.relations import ExclusionRule, ServerGroup
 
@@ -26,6 +27,9 @@ _HOMES: Final = {  # where a key of the core is written
     "[group.NAME]": Group,
     "[group.NAME.resource.NAME]": Resource,
     "[monitor.NAME]": Monitor,
+    "[np.NAME]": NpResolution,
+    "[fencing.NAME]": Fencing,
+    "[arbiter.NAME]": Arbiter,
     "[alert.NAME]": Alert,
     "[exclusion.NAME]": ExclusionRule,
     "[server_group.NAME]": ServerGroup,
@@ -54,6 +58,10 @@ class Reading:
     def warn(self, path: Path, what: str, remedy: str = "", *, at_key: bool = False) -> None:
         """Add a warning at the value (or the key) of *path*."""
         self._add(Severity.WARNING, path, what, remedy, at_key=at_key)
+
+    def note(self, path: Path, what: str, remedy: str = "", *, at_key: bool = False) -> None:
+        """Add what is neither wrong nor a risk, and good to know."""
+        self._add(Severity.INFO, path, what, remedy, at_key=at_key)
 
     def _add(self, severity: Severity, path: Path, what: str, remedy: str, *, at_key: bool) -> None:
         value = self.document.at(path)

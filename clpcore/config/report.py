@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from clpcore.config import safety, timing
 from clpcore.config.problems import Place, Problem
 from clpcore.config.wording import duration, listed
 from clpcore.model.config import ClusterConfig, Group, Monitor
@@ -15,6 +16,7 @@ from clpcore.model.relations import ExclusionRule
 from clpcore.model.states import Exclusion, Timing
 
 _WIDTH: Final = 100
+_TOGETHER: Final = "\N{NO-BREAK SPACE}"  # where a line is not broken
 _LINE: Final = 90  # of a line in a file, the part that is shown
 
 
@@ -39,6 +41,9 @@ def as_json(problems: Iterable[Problem], config: ClusterConfig | None) -> dict[s
         "usable": config is not None,
         "cluster": config.name if config else None,
         "problems": [problem.as_json() for problem in problems],
+        "exclusive": config.exclusive if config else None,
+        "policy": safety.policy(config) if config else None,
+        "times": [rule.as_json() for rule in timing.rules(config)] if config else [],
     }
 
 
@@ -68,13 +73,13 @@ def _sentences(text: str) -> list[str]:
     return _wrapped(text, "  ")
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
     """Give lines of whole words: a path stays one that can be copied."""
     return textwrap.wrap(
         text,
         _WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=indent if further is None else further,
         break_on_hyphens=False,
         break_long_words=False,
     )
@@ -85,7 +90,7 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
     paths = listed(heartbeat.name for heartbeat in config.heartbeats)
     yield f"{config.name} ({config.platform.value}) on {listed(config.server_names)}"
     yield f"  {paths}: a heartbeat every {duration(interval)}, silent after {duration(timeout)}"
-    yield f"    3 x {duration(interval)} = {duration(3 * interval)} <= {duration(timeout)}"
+    yield from _wrapped(_exclusive(config), "  ") if len(config.servers) > 1 else ()
     for group in config.groups:
         homes = ", then ".join(group.startup_servers or group.server_groups) or "any server"
         yield f"  {group.name} on {homes}: {_order(group)}"
@@ -100,6 +105,49 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
         yield f"  {_monitor(monitor)}"
     if config.alerts:
         yield f"  messages also go to {listed(alert.name for alert in config.alerts)}"
+    yield from _times(config)
+
+
+def _exclusive(config: ClusterConfig) -> str:
+    """Say in one sentence why a group runs once, or that it may run twice."""
+    said = safety.policy(config)
+    if not config.exclusive:
+        how = said if said in {"unproven", "np only"} else 'on_fence_failure = "failover"'
+        return f"EXCLUSIVE: NOT GUARANTEED ({how})"
+    stops = ", then ".join(each.name for each in config.fencings)
+    arbiter = config.arbiter.name if config.arbiter else ""
+    proofs = {
+        "operator": "an operator's word, a clean leave or a new boot, nothing else",
+        "cohort": f"a forced stop that was confirmed ({stops})",
+        "fence": f"the claim at {arbiter}, and a forced stop that was confirmed ({stops})",
+        "lease": f"the claim at {arbiter}, once the lease of the former holder has lapsed",
+        "both": f"the claim at {arbiter}, a lapsed lease, and a confirmed forced stop ({stops})",
+    }
+    return f"exclusive (policy {said}): another server takes over on {proofs[said]}"
+
+
+def _times(config: ClusterConfig) -> Iterator[str]:
+    """Give every rule between times with its numbers."""
+    yield "  times in seconds, and how they fit together (docs/howto/never-twice.md):"
+    whole = (letter.replace(" ", _TOGETHER) for letter in timing.letters(config))
+    legend = _wrapped("; ".join(whole), "    ")
+    yield from (line.replace(_TOGETHER, " ") for line in legend)
+    for rule in timing.rules(config):
+        fits = "" if rule.holds else "NOT "
+        yield from _wrapped(f"{rule.formula}: {fits}{rule.numbers} ({rule.why})", "    ", "      ")
+    if len(config.servers) > 1 and safety.policy(config) != "operator":
+        yield from _wrapped(_takeover(config), "    ", "      ")
+
+
+def _takeover(config: ClusterConfig) -> str:
+    steps = timing.takeover(config)
+    terms = " + ".join(f"{timing.seconds(ms)} s ({what})" for what, ms in steps)
+    whole = f" = {timing.seconds(sum(ms for _, ms in steps))} s" if len(steps) > 1 else ""
+    said = f"takeover of a silent server begins after {terms}{whole}"
+    return (
+        f"{said}; clients find it when it is active, and the load balancer has probed it (interval "
+        "x count) or the TTL of its DNS record is over"
+    )
 
 
 def _relations(group: Group) -> Iterator[str]:
@@ -130,7 +178,8 @@ def _monitor(monitor: Monitor) -> str:
 
 def _count(found: tuple[Problem, ...], config: ClusterConfig | None) -> str:
     errors = sum(problem.severity is Severity.ERROR for problem in found)
-    counts = [_number(errors, "error"), _number(len(found) - errors, "warning")]
+    warnings = sum(problem.severity is Severity.WARNING for problem in found)
+    counts = [_number(errors, "error"), _number(warnings, "warning")]
     said = listed(filter(None, counts)) or "No problem found"
     return f"{said}: this configuration {'can' if config else 'cannot'} be used."
 

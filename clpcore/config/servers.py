@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -116,12 +117,12 @@ def known_servers(reading: Reading, path: Path, names: Iterable[str]) -> tuple[s
 
 
 def heartbeats(reading: Reading, servers: tuple[Server, ...]) -> tuple[Heartbeat, ...]:
-    """Give the paths; without any in the files, one for each interconnect."""
+    """Give the paths; where no file has one of the core's own, one for each interconnect."""
     tables = reading.named(("heartbeat",))
     paths = max((len(server.interconnect) for server in servers), default=0)
-    if not tables:
-        return _made(reading, paths)
-    found = []
+    found: list[Heartbeat] = []
+    if all(table.get("type") != _BUILT_IN for table in tables.values()):
+        found += _made(reading, paths, tables)
     used: dict[Any, str] = {}
     for name, table in tables.items():
         given = driven.read(reading, ("heartbeat", name), Kind.HEARTBEAT, table)
@@ -132,12 +133,14 @@ def heartbeats(reading: Reading, servers: tuple[Server, ...]) -> tuple[Heartbeat
     return tuple(found)
 
 
-def _made(reading: Reading, paths: int) -> tuple[Heartbeat, ...]:
+def _made(reading: Reading, paths: int, taken: Iterable[str]) -> tuple[Heartbeat, ...]:
     if reading.types.find(Kind.HEARTBEAT, _BUILT_IN) is None:
         what, remedy = reading.types.why_not(Kind.HEARTBEAT, _BUILT_IN)
         reading.error(("heartbeat",), f"Every interconnect gets a {_BUILT_IN}. {what}", remedy)
+    names = (f"{_BUILT_IN}{number}" for number in itertools.count(1))
+    free = (name for name in names if name not in taken)
     return tuple(
-        Heartbeat(name=f"{_BUILT_IN}{index}", type=_BUILT_IN, settings={"interconnect": index})
+        Heartbeat(name=next(free), type=_BUILT_IN, settings={"interconnect": index})
         for index in range(1, paths + 1)
     )
 

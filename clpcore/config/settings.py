@@ -18,18 +18,24 @@ from clpcore.config.positions import Path
 from clpcore.config.values import Key, Wrong, can_express, is_number
 from clpcore.config.wording import dotted, meant
 from clpcore.model.config import Heartbeat, Monitor, Resource
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 
-# What the core itself reads in the table of a driver, beside the settings. Kinds that are not here
-# can be written and tested, but not be configured yet.
+# What the core itself reads in the table of a driver, beside the settings.
 CORE: Final[Mapping[api.Kind, type]] = {
     api.Kind.RESOURCE: Resource,
     api.Kind.MONITOR: Monitor,
     api.Kind.HEARTBEAT: Heartbeat,
+    api.Kind.PARTITION: NpResolution,
+    api.Kind.FENCE: Fencing,
+    api.Kind.ARBITER: Arbiter,
 }
 WORDS: Final[Mapping[api.Kind, frozenset[str]]] = {
     api.Kind.RESOURCE: frozenset({"type", "server", "monitors"}),
     api.Kind.MONITOR: frozenset({"type", "server"}),
     api.Kind.HEARTBEAT: frozenset({"type"}),
+    api.Kind.PARTITION: frozenset({"type", "server"}),
+    api.Kind.FENCE: frozenset({"type", "server"}),
+    api.Kind.ARBITER: frozenset({"type", "server"}),
 }
 
 
@@ -150,8 +156,8 @@ def defects(spec: api.DriverSpec) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - annotations are a plugin's code
         yield f"the annotations of its class {spec.config.__name__} cannot be read: {error}"
         return
-    core = set(keys(CORE[spec.kind])) if spec.kind in CORE else set(spec.defaults)
-    reserved = WORDS.get(spec.kind, frozenset({"type", "server"})) | core
+    core = set(keys(CORE[spec.kind]))
+    reserved = WORDS[spec.kind] | core
     for field in attrs.fields(spec.config):
         if "doc" not in field.metadata and field.init and field.default is attrs.NOTHING:
             yield f"its mandatory field {field.name} is not made with setting()"

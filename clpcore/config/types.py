@@ -18,9 +18,9 @@ _HOMES: Final[Mapping[Kind, str]] = {
     Kind.RESOURCE: "It belongs into a [group.NAME.resource.NAME].",
     Kind.MONITOR: "It belongs into a [monitor.NAME].",
     Kind.HEARTBEAT: "It belongs into a [heartbeat.NAME].",
-    Kind.PARTITION: "This version of clpcore cannot be told to use it.",
-    Kind.FENCE: "This version of clpcore cannot be told to use it.",
-    Kind.ARBITER: "This version of clpcore cannot be told to use it.",
+    Kind.PARTITION: "It belongs into an [np.NAME].",
+    Kind.FENCE: "It belongs into a [fencing.NAME].",
+    Kind.ARBITER: "It belongs into an [arbiter.NAME].",
 }
 
 

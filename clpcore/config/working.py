@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -47,12 +47,28 @@ def read(folders: Folders) -> dict[str, File]:
     """Give the files that belong to a revision; editors' own and data beside them do not.
 
     Raises:
-        BadBundle: one cannot be read, or there are too many; names the next step.
+        BadBundle: one cannot be read or is a link, or there are too many; names the next step.
 
     """
+    return _read_all(folders, _refuse_link)
+
+
+def _refuse_link(_path: str, place: Path) -> None:
+    # Followed, it would carry to all servers what it leads to: the cluster key, or a whole disk.
+    raise BadBundle(
+        f"{place} is a symbolic link, and a revision holds none: remove it, or put the file "
+        "itself there"
+    )
+
+
+def _read_all(folders: Folders, on_link: Callable[[str, Path], None]) -> dict[str, File]:
+    """Read; what is a link is handed to *on_link*, and is none of the files."""
     found: dict[str, File] = {}
     size = 0
     for path, place in _paths(folders):
+        if place.is_symlink():
+            on_link(path, place)
+            continue
         file = _read(place, conf=path.startswith(f"{CONF}/"))
         if file is None:
             continue
@@ -67,17 +83,28 @@ def read(folders: Folders) -> dict[str, File]:
 
 
 def _paths(folders: Folders) -> Iterator[tuple[str, Path]]:
+    """Give the places of files, and of links to whatever; no link is gone through."""
+    for path, folder in ((CONF, folders.conf), (SCRIPTS, folders.scripts)):
+        if folder.is_symlink():
+            yield path, folder
     try:
-        for place in sorted(folders.conf.iterdir()) if folders.conf.is_dir() else []:
+        for place in sorted(folders.conf.iterdir()) if _is_folder(folders.conf) else []:
             if place.suffix == ".toml" and not place.name.startswith("."):
                 yield f"{CONF}/{place.name}", place
     except OSError as error:
         raise _unread(folders.conf, error) from error
     for parent, below, names in os.walk(folders.scripts, onerror=_stop):
+        if not _is_folder(folders.scripts):
+            return
         below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(name for name in names if not name.startswith(".")):
+        links = [name for name in below if Path(parent, name).is_symlink()]
+        for name in sorted([*links, *(name for name in names if not name.startswith("."))]):
             place = Path(parent, name)
             yield f"{SCRIPTS}/{place.relative_to(folders.scripts).as_posix()}", place
+
+
+def _is_folder(place: Path) -> bool:
+    return place.is_dir() and not place.is_symlink()
 
 
 def _stop(error: OSError) -> None:
@@ -88,10 +115,12 @@ def _stop(error: OSError) -> None:
 def _read(place: Path, *, conf: bool) -> File | None:
     """Give the file; None for what is none (a pipe would make us wait for ever)."""
     try:
-        status = place.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(place.lstat().st_mode):
             return None
-        with place.open("rb") as opened:
+        # Whatever it has become since: no link is followed, no pipe waited for.
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
+            status = os.fstat(descriptor)
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise _unread(place, error) from error
@@ -168,12 +197,18 @@ def follow(folders: Folders, former: Files, new: Files) -> bool:
 def restore(folders: Folders, files: Files) -> None:
     """Make unpacked *files* whole again: other configuration files go, other files stay.
 
+    A link goes where a file or its folder must be, and in conf.d; a script may have made others.
+
     Raises:
         BadBundle: they cannot be read.
         OSError: they cannot be written.
 
     """
-    there = read(folders)
+    links: list[tuple[str, Path]] = []
+    there = _read_all(folders, lambda *link: links.append(link))
+    for path, place in links:
+        if path.startswith(f"{CONF}/") or any(f"{name}/".startswith(f"{path}/") for name in files):
+            place.unlink()
     extra = {path for path in there if path not in files and path.startswith(f"{CONF}/")}
     wrong = {path for path, file in files.items() if there.get(path) != file}
     for path in extra:

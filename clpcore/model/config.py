@@ -306,10 +306,10 @@ class ClusterConfig:
     )
     fence_delay: int = setting(
         "How long the side of less rank waits before it stops the other one by force; longer than "
-        "a forced stop takes. With an arbiter nobody waits.",
-        default=30_000,
+        "a forced stop takes. With a lease nobody waits.",
+        default=60_000,
         unit="ms",
-        example="30",
+        example="60",
         low=0,
     )
     metrics: str = setting(

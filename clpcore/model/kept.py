@@ -130,7 +130,7 @@ class Current:
 
 @attrs.frozen(kw_only=True)
 class BootKept:
-    """Kept in /run: gone with the boot, and erased by a clean leave.
+    """Kept in /run: gone with the boot; a clean leave erases all but *left* and *suspended*.
 
     Attributes:
         current: groups that nobody can have claimed without this server (ownership.md 4.1); void

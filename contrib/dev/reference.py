@@ -31,6 +31,7 @@ from clpcore.ctl.main import COMMANDS
 from clpcore.messages.catalogue import entries
 from clpcore.model.alerts import TYPES, Alert
 from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.runtime.metrics.families import FAMILIES
 
@@ -47,6 +48,9 @@ _TABLES: Final = {
     "[cluster]": ClusterConfig,
     "[server.NAME]": Server,
     "[heartbeat.NAME]": Heartbeat,
+    "[np.NAME]": NpResolution,
+    "[fencing.NAME]": Fencing,
+    "[arbiter.NAME]": Arbiter,
     "[group.NAME]": Group,
     "[group.NAME.resource.NAME]": Resource,
     "[monitor.NAME]": Monitor,
@@ -59,6 +63,9 @@ _HOMES: Final = {
     Kind.RESOURCE: "group.failover1.resource",
     Kind.MONITOR: "monitor",
     Kind.HEARTBEAT: "heartbeat",
+    Kind.PARTITION: "np",
+    Kind.FENCE: "fencing",
+    Kind.ARBITER: "arbiter",
 }
 _FACTS: Final = {
     Capability.NOT_ON_AZURE: "It makes no sense on Azure: the check refuses it there.",
@@ -223,19 +230,14 @@ def _driver(spec: DriverSpec, registry: host.Registry, specs: list[DriverSpec]) 
     keys = settings.keys(spec.config)
     parts = [spec.summary, _install(spec, registry), "## Settings"]
     parts.append(_keys(keys) if keys else "It has none of its own.")
-    core = settings.keys(settings.CORE[spec.kind]) if spec.kind in settings.CORE else {}
+    core = settings.keys(settings.CORE[spec.kind])
     own = {name: core[name] for name in spec.defaults if name in core}
     if own:
         parts += ["## Its own defaults of the core's keys", _keys(own, spec.defaults)]
     facts = list(_facts(spec, specs))
     if facts:
         parts += ["## Good to know", "\n".join(f"* {fact}" for fact in facts)]
-    if spec.kind in settings.CORE:
-        parts += ["## Example", _example(spec, keys)]
-    else:
-        parts.insert(
-            1, f"**Not in use yet:** this version refuses a {spec.kind.value} in a configuration."
-        )
+    parts += ["## Example", _example(spec, keys)]
     return _page(f"{spec.name} ({spec.kind.value})", parts)
 
 

@@ -51,6 +51,35 @@ class Nothing:
     pass
 
 
+@attrs.frozen
+class Place:
+    url: str = setting("Where it is.", example='"https://witness.example"')
+    proxy: str = setting("Through what.", default="")
+    key_file: str = setting("The key.", default="/etc/clpcore/witness.key")
+
+
+@attrs.frozen
+class Asked:
+    url: str = setting("Whom to ask.", example='"https://witness.example"')
+    proxy: str = setting("Through what.", default="")
+
+
+@attrs.frozen
+class Counted:
+    best_priority_wins_half: bool = setting("Half is enough for the best.", default=False)
+
+
+@attrs.frozen
+class Stop:
+    script: str = setting("Script that stops it.", default="stop.sh", unit="script")
+    vm_name: str = setting("The machine's name.", default="", example='"vm1"')
+
+
+@attrs.frozen
+class Several:
+    monitors: tuple[str, ...] = setting("Which are counted.", example='["look1"]')
+
+
 def _no_zero(address: Address) -> Iterator[Problem]:
     if address.ip.endswith(".0"):
         yield Problem("ip", f"{address.ip} is a network.", "Give the address of one machine.")
@@ -88,7 +117,20 @@ _SPECS = (
         defaults={"timeout": 180_000, "retry": 1},
     ),
     DriverSpec(kind=Kind.MONITOR, name="look", api=API, summary="Looks.", config=Nothing),
+    DriverSpec(kind=Kind.MONITOR, name="mtw", api=API, summary="Counts.", config=Several),
     DriverSpec(kind=Kind.HEARTBEAT, name="lanhb", api=API, summary="A path.", config=Link),
+    DriverSpec(kind=Kind.HEARTBEAT, name="witnesshb", api=API, summary="A way.", config=Place),
+    DriverSpec(
+        kind=Kind.PARTITION,
+        name="httpnp",
+        api=API,
+        summary="Asks a server.",
+        config=Asked,
+        defaults={"timeout": 20_000, "tries": 1},
+    ),
+    DriverSpec(kind=Kind.PARTITION, name="majoritynp", api=API, summary="Counts.", config=Counted),
+    DriverSpec(kind=Kind.FENCE, name="stop", api=API, summary="Stops a server.", config=Stop),
+    DriverSpec(kind=Kind.ARBITER, name="store", api=API, summary="Keeps records.", config=Place),
 )
 
 

@@ -15,10 +15,13 @@ import pytest
 
 from clpcore import config, host
 from clpcore.model.config import ClusterConfig
+from clpcore.model.protection import Policy
 from clpcore.model.states import Platform, Timing
 
 _EXAMPLES = Path(__file__).parents[2] / "conf.d"
 _NAMES = sorted(folder.name for folder in _EXAMPLES.iterdir() if folder.is_dir())
+_RISK = "cluster.unproven_takeover"
+_TOLD = {"never-twice": ["heartbeat.witnesshb1"]}  # NP resolution comes with it
 _WEB = _EXAMPLES / "demo/scripts/failover1/exec1/web.py"
 _PATIENCE = 10.0  # seconds
 
@@ -44,21 +47,23 @@ def test_every_example_loads_with_no_more_than_the_risk_it_takes(
 ) -> None:
     loaded = _load(name, registry)
     assert loaded.config, config.render(loaded.problems, None)
-    assert [problem.key for problem in loaded.problems] == ["cluster.unproven_takeover"]
+    assert [problem.key for problem in loaded.problems] == _TOLD.get(name, [_RISK])
 
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_example_brings_its_scripts(name: str, registry: host.Registry) -> None:
     loaded, scripts = _load(name, registry), _EXAMPLES / name / "scripts"
     assert sorted(scripts.glob("*/*/start.sh"))
-    for server in ("", *_good(name, registry).server_names):
+    cluster = _good(name, registry)
+    for server in ("", *cluster.server_names):
         found = config.check_here(loaded, registry.specs, scripts=scripts, server=server)
         assert found == loaded
     elsewhere = config.check_here(
         loaded, registry.specs, scripts=_EXAMPLES / "nowhere", server="node1"
     )
     new = [problem for problem in elsewhere.problems if problem not in loaded.problems]
-    assert [problem.value for problem in new] == ['"start.sh"', '"stop.sh"']
+    named = {'"start.sh"', '"stop.sh"'} | {'"forcestop.sh"' for _ in cluster.fencings}
+    assert {problem.value for problem in new} == named
 
 
 def test_the_guides_cluster(registry: host.Registry) -> None:
@@ -81,6 +86,18 @@ def test_the_guides_cluster_tells_people_and_holds_no_secret(registry: host.Regi
     text = (_EXAMPLES / "azure-public-lb/30-alerts.toml").read_text()
     assert "password_file" in text
     assert "\nurl =" not in text
+
+
+def test_the_cluster_that_never_runs_a_group_twice(registry: host.Registry) -> None:
+    cluster = _good("never-twice", registry)
+    assert (cluster.policy, cluster.exclusive) == (Policy.BOTH, True)
+    assert [each.name for each in cluster.heartbeats] == ["lanhb1", "witnesshb1"]
+    assert [np.name for np in cluster.nps] == ["httpnp1"]
+    told = config.render([], cluster)
+    assert "5 + 4 + 12.5 + 2 + 5 = 28.5 < 29.94 s" in told
+    said = (_EXAMPLES.parent / "docs/howto/forced-stop-by-script.md").read_text()
+    script = _EXAMPLES / "never-twice/scripts/fencing/forced_stop/forcestop.sh"
+    assert script.read_text() in said
 
 
 def test_the_demo_is_quick_and_says_its_risk(registry: host.Registry) -> None:

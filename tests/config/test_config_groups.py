@@ -158,7 +158,7 @@ def test_only_the_groups_own_servers_need_values(good: Good) -> None:
         ("[group.monitor.resource.r1]\ntype = 'app'", "A group cannot be called monitor"),
         (
             "[group.g1.resource.r1]\ntype = 'app'\ninterval = 3",
-            "interval is a key of [monitor.NAME].",
+            "interval is a key of [monitor.NAME] and [np.NAME].",
         ),
         ("[group.g1.resource.r1]\ntype = 'app'\npatients = 3", "Did you mean patience?"),
         ("[group.g1.resource.r1]\ntype = 'app'\nprobe_timeout = 'x'", '"x" is not a duration.'),

@@ -137,3 +137,41 @@ def test_of_a_copy_the_place_is_told_where_it_is_edited(
     )
     (missing,) = (each for each in found.problems if each not in loaded.problems)
     assert missing.what == "There is no file /etc/clpcore/scripts/g1/app1/start.sh."
+
+
+_STOP = "[fencing.stop1]\ntype = 'stop'\n"
+
+
+@pytest.fixture
+def proven(load_only: Load) -> Load:
+    """Load two servers that take nothing over without proof."""
+    servers = "".join(
+        f"[server.node{n}]\npriority = {n}\ninterconnect = ['10.5.0.11{n}']\n" for n in (1, 2)
+    )
+    cluster = f"[cluster]\nname = 'C'\nplatform = 'lab'\n{servers}"
+    return lambda text: load_only(cluster + text)
+
+
+def test_the_script_of_a_forced_stop_is_looked_for(
+    proven: Load, specs: Specs, tmp_path: Path
+) -> None:
+    path = tmp_path / "fencing" / "stop1" / "stop.sh"
+    (said,) = _said(proven(_STOP), specs, tmp_path)
+    assert (
+        said == f'fencing.stop1.script = "stop.sh": There is no file {path}. Put the script there.'
+    )
+    _script(path)
+    assert _said(proven(_STOP), specs, tmp_path) == []
+
+
+def test_a_server_needs_the_scripts_that_stop_the_others(
+    proven: Load, specs: Specs, tmp_path: Path
+) -> None:
+    _script(tmp_path / "fencing" / "stop1" / "stop.sh")
+    loaded = proven(_STOP + "server.node2.script = 'second.sh'")
+    (said,) = _said(loaded, specs, tmp_path, "node1")
+    assert said.startswith('fencing.stop1.script = "second.sh": There is no file')
+    assert _said(loaded, specs, tmp_path, "node2") == []
+    only = proven(_STOP + "servers = ['node1']\nscript = 'third.sh'")
+    assert _said(only, specs, tmp_path, "node1") == []
+    assert len(_said(only, specs, tmp_path, "node2")) == 1

@@ -23,7 +23,9 @@ from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER
 Specs = dict[tuple[Kind, str], DriverSpec]
 
 _CASES = Path(__file__).parent / "clpconf"
-_OF_GOLDENS = {"exec", "genw", "lanhb", "lbpp", "lbppw", "pidw"}  # so that new plugins change none
+_OF_GOLDENS = {  # so that new plugins change none
+    *("exec", "genw", "httpnp", "lanhb", "lbpp", "lbppw", "pidw", "pingnp", "witnesshb"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -169,13 +169,53 @@ def test_a_table_is_never_shown_as_a_key_of_the_cluster() -> None:
         fencings=(Fencing(name="stop1", type="script"),),
         arbiter=arbiter,
     )
-    assert [change.what for change in plan.plan(_OLD, new)] == [
-        "NP resolution ping1 is new",
-        "forced stop stop1 is new",
-        "arbiter w1 is new",
-    ]
-    longer = attrs.evolve(new, arbiter=attrs.evolve(arbiter, lease=arbiter.lease + 1))
-    assert plan.plan(new, longer) == (Change("arbiter w1 changes"),)
+    assert plan.plan(_OLD, new) == (
+        Change("NP resolution ping1 is new"),
+        Change("forced stop stop1 is new"),
+        Change("who may serve g1 is claimed anew", Effect.RESTART, "g1"),
+        Change("who may serve g2 is claimed anew", Effect.RESTART, "g2"),
+        Change("arbiter w1 is new"),
+        Change("takeovers rest on another policy: operator -> both", Effect.PAUSE),
+    )
+
+
+_ARBITRATED = attrs.evolve(_OLD, arbiter=Arbiter(name="w1", type="witness", settings={"url": "a"}))
+
+
+def test_times_of_the_arbiter_change_for_all_servers_together() -> None:
+    assert _ARBITRATED.arbiter
+    longer = attrs.evolve(_ARBITRATED.arbiter, lease=90_000)
+    found = plan.plan(_ARBITRATED, attrs.evolve(_ARBITRATED, arbiter=longer))
+    assert found == (Change("arbiter w1 changes", Effect.PAUSE),)
+    budget = attrs.evolve(_ARBITRATED, stop_budget=9_000)
+    assert {change.effect for change in plan.plan(_ARBITRATED, budget)} == {Effect.PAUSE}
+
+
+@pytest.mark.parametrize(
+    "change", [{"settings": {"url": "b"}}, {"type": "blob"}, {"per_server": {"node1": {}}}]
+)
+def test_another_store_of_records_restarts_what_rests_on_it(change: dict[str, Any]) -> None:
+    assert _ARBITRATED.arbiter
+    other = attrs.evolve(_ARBITRATED.arbiter, **change)
+    found = plan.plan(_ARBITRATED, attrs.evolve(_ARBITRATED, arbiter=other))
+    assert plan.groups(found, Effect.RESTART) == ("g1", "g2")
+    assert Effect.PAUSE not in {change.effect for change in found}
+
+
+def test_a_lease_that_comes_or_goes_is_another_policy() -> None:
+    assert _ARBITRATED.arbiter
+    fencings = (Fencing(name="stop1", type="script"),)
+    old = attrs.evolve(_ARBITRATED, fencings=fencings)
+    new = attrs.evolve(old, arbiter=attrs.evolve(_ARBITRATED.arbiter, lease=0))
+    found = plan.plan(old, new)
+    assert plan.groups(found, Effect.RESTART) == ("g1", "g2")
+    assert Change("takeovers rest on another policy: both -> fence", Effect.PAUSE) in found
+
+
+def test_a_script_of_the_forced_stop_changes_at_run_time() -> None:
+    files = {"scripts/fencing/stop1/forcestop.sh": File(0o755, b"new")}
+    (change,) = plan.plan(_OLD, _OLD, ({}, files))
+    assert change == Change("scripts/fencing/stop1/forcestop.sh")
 
 
 def test_nothing_changes_by_itself() -> None:

@@ -137,9 +137,56 @@ def test_what_is_no_part_of_a_revision_is_passed_over(folders: Folders) -> None:
     assert working.read(folders) == files
 
 
-def test_a_file_that_cannot_be_read_is_named(folders: Folders) -> None:
-    (folders.conf / "b.toml").symlink_to(folders.conf / "nowhere")
-    with pytest.raises(BadBundle, match=r"b\.toml cannot be read: No such file.*mend or remove"):
+def test_a_file_that_cannot_be_read_is_named(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(BadBundle, match=r"a\.toml cannot be read: Permission.*mend or remove"):
+        working.read(folders)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["conf.d", "conf.d/b.toml", "scripts", "scripts/g", "scripts/g/r", "scripts/g/r/start.sh"],
+)
+@pytest.mark.parametrize("to", ["cluster.key", "folder", "nowhere"])
+def test_a_link_carries_nothing_and_is_refused_by_name(
+    folders: Folders, tmp_path: Path, place: str, to: str
+) -> None:
+    (tmp_path / "cluster.key").write_text("secret")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/more.toml").write_text("x")
+    link = folders.conf.parent / place
+    if link.exists():
+        link.rename(tmp_path / "away")
+    link.symlink_to(tmp_path / to)
+    with pytest.raises(BadBundle, match=f"^{link} is a symbolic link, and a revision holds none"):
+        working.read(folders)
+
+
+def test_links_that_belong_to_no_revision_are_passed_over(folders: Folders) -> None:
+    files = working.read(folders)
+    for link in (folders.conf / "notes.txt", folders.scripts / "g/.current"):
+        link.symlink_to(folders.scripts)
+    assert working.read(folders) == files
+
+
+def test_what_becomes_a_link_while_it_is_read_is_not_followed(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cluster.key").write_text("secret")
+    opens = os.open
+
+    def swap(place: Path, flags: int) -> int:
+        place.unlink()
+        place.symlink_to(tmp_path / "cluster.key")
+        return opens(place, flags)
+
+    monkeypatch.setattr(os, "open", swap)
+    with pytest.raises(BadBundle, match=r"a\.toml cannot be read: Too many levels"):
         working.read(folders)
 
 
@@ -169,6 +216,33 @@ def test_unpacked_files_are_made_whole(folders: Folders) -> None:
     (folders.scripts / "g/r/lock").write_bytes(b"a script's own")
     working.restore(folders, files)
     assert working.read(folders) == {**files, "scripts/g/r/lock": File(0o644, b"a script's own")}
+
+
+@pytest.mark.parametrize("place", ["conf.d/a.toml", "scripts/g/r/start.sh", "scripts/g", "conf.d"])
+def test_a_link_in_the_place_of_an_unpacked_file_is_replaced(
+    folders: Folders, tmp_path: Path, place: str
+) -> None:
+    files = working.read(folders)
+    link = folders.conf.parent / place
+    link.rename(tmp_path / "foreign")
+    link.symlink_to(tmp_path / "foreign")
+    working.restore(folders, files)
+    assert working.read(folders) == files
+    assert not link.is_symlink()
+
+
+def test_a_link_of_a_script_beside_unpacked_files_stays_and_no_table_comes_through_one(
+    folders: Folders, tmp_path: Path
+) -> None:
+    files = working.read(folders)
+    own, foreign = folders.scripts / "g/r/last", folders.conf / "more.toml"
+    (tmp_path / "more.toml").write_text("foreign")
+    own.symlink_to("start.sh")
+    foreign.symlink_to(tmp_path / "more.toml")
+    working.restore(folders, files)
+    assert own.is_symlink()
+    assert not foreign.is_symlink()
+    assert (tmp_path / "more.toml").exists()
 
 
 def test_a_difference_is_a_unified_diff() -> None:

@@ -62,6 +62,7 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 _GROUP = "[group.g]\n"
 _APP = "[group.g.resource.a1]\ntype = 'app'\n"
+_LOOK = "[monitor.look1]\ntype = 'look'\n"
 _PORT = "[group.g.resource.p1]\ntype = 'port'\nport = 26001\n"
 
 
@@ -80,10 +81,16 @@ _PORT = "[group.g.resource.p1]\ntype = 'port'\nport = 26001\n"
         "[group.g.resource.x]\ntype='address'\nserver.node1.ip='10.0.0.9'\nserver.node2.ip='10.0.0.9'",
         "[heartbeat.lanhb1]\ntype = 'lanhb'\ninterconnect = 1",
         f"{_GROUP}startup_servers = ['node2']\nfailback = 'auto'\n{_APP}",
+        "[np.np1]\ntype = 'httpnp'\nurl = 'x'\ntries = 2\nservers = ['node1']",
+        "[np.np1]\ntype = 'httpnp'\nserver.node1.url = 'x'\nserver.node2.url = 'y'",
+        "[fencing.f1]\ntype = 'stop'\nserver.node1.vm_name = 'x'\ntimeout = 20",
+        "[arbiter.a1]\ntype = 'store'\nurl = 'x'\nlease = 90",
+        "[heartbeat.w1]\ntype = 'witnesshb'\nurl = 'x'",
+        f"{_LOOK}[monitor.m1]\ntype = 'mtw'\nmonitors = ['look1']",
     ],
 )
-def test_both_take_it(text: str, load: Callable[[str], config.Loaded], specs: Specs) -> None:
-    loaded = load(text)
+def test_both_take_it(text: str, load_only: Callable[[str], config.Loaded], specs: Specs) -> None:
+    loaded = load_only(_BASE + text)
     assert loaded.config, config.render(loaded.problems, None)
     assert list(_validator(specs).iter_errors(_whole(text))) == []
 
@@ -113,6 +120,12 @@ def test_both_take_it(text: str, load: Callable[[str], config.Loaded], specs: Sp
         "[server.node3]\npriority = 3",
         "[server.node3]\npriority = 3\ninterconnect = [1]",
         "[nonsense]\na = 1",
+        "[np.np1]\ntype = 'httpnp'",  # no url
+        "[np.np1]\ntype = 'stop'",
+        "[np.np1]\ntype = 'httpnp'\nurl = 'x'\nretry = 3",
+        "[fencing.f1]\ntype = 'stop'\nserver.node1.timeout = 3",
+        "[arbiter.a1]\ntype = 'store'\nurl = 'x'\nlease = -1",
+        "[arbiter.a1]\ntype='store'\nurl='x'\n[arbiter.a2]\ntype='store'\nurl='x'",
     ],
 )
 def test_neither_takes_it(text: str, load: Callable[[str], config.Loaded], specs: Specs) -> None:

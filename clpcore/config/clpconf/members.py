@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from clpcore.config.clpconf import product
+from clpcore.config.clpconf import outside, product
 from clpcore.config.clpconf.conversion import Conversion, defaults
 from clpcore.config.clpconf.findings import Sort
 from clpcore.config.clpconf.tree import Element
@@ -15,7 +15,7 @@ _LAN: Final = ("lankhb", "lanhb")
 
 
 def convert(conversion: Conversion) -> None:
-    """Put [cluster], [server.*] and [heartbeat.*]."""
+    """Put [cluster], [server.*], [heartbeat.*] and [np.*]."""
     _cluster(conversion)
     paths = _lan_paths(conversion)
     for server in conversion.root.all("server"):
@@ -25,7 +25,7 @@ def convert(conversion: Conversion) -> None:
         table = conversion.table(FILE, "heartbeat", path.name)
         table.put("type", "lanhb", _was(conversion, path))
         table.put("interconnect", index)
-    _others(conversion)
+    outside.convert(conversion, FILE)
 
 
 def _was(conversion: Conversion, path: Element) -> str:
@@ -68,17 +68,6 @@ def _server(conversion: Conversion, server: Element, wanted: list[str]) -> None:
     lines = ", ".join(str(device.line) for device in used)
     addresses = [device.say("info") for device in used]
     table.put("interconnect", addresses, f"{conversion.source}:{lines}" if used else "")
-
-
-def _others(conversion: Conversion) -> None:
-    """Keep the other heartbeats and the NP resources for later."""
-    for section, name in (("heartbeat", "heartbeat"), ("networkpartition", "np")):
-        for parent in conversion.root.all(section):
-            for element in parent.children:
-                if element.tag not in {*_LAN, "types"}:
-                    here = any(type_ == element.tag for _, type_ in conversion.specs)
-                    why = "the import does not know its tags" if here else ""
-                    conversion.leave((name, element.name), element, element.tag, why)
 
 
 def tell_differences(conversion: Conversion) -> None:

@@ -112,8 +112,19 @@ _LAST_RUNG = choice(
 )
 _AUTO = choice(n0="manual", n1="auto")
 
+_NP_ACTION: Final = choice(
+    n0="none",
+    n1="stop_service",
+    n2="shutdown",
+    n3="reboot",
+    n4="panic",
+    n5="reset",
+    n6="panic",
+)
+
 CLUSTER: Final = (
     Tag("name", "name"),
+    Tag("networkpartition/npaction", "np_action", _NP_ACTION, "shutdown"),
     Tag("heartbeat/timeout", "heartbeat_timeout", milliseconds, 90),
 )
 GROUP: Final = (
@@ -257,6 +268,7 @@ _DISTRIBUTIONS: Final[Mapping[str, str]] = {
     "miiw": "clpcore-netw",
     "mtw": "clpcore-userw",
     "pidw": "clpcore-exec",
+    "witnesshb": "clpcore-witness",
 }
 _PLANNED: Final = frozenset(
     {
@@ -289,7 +301,6 @@ NEEDLESS: Final = (
 # Tags that are known, and what clpcore has instead or not at all.
 NOT_HERE: Final[Mapping[str, str]] = {
     "cluster/messages/*": "Mail and other destinations of messages are set in another way.",
-    "cluster/networkpartition/*": "What a server does that is cut off: no NP resolution here.",
     "cluster/rsctimeout/*": "A deactivation that stalls shuts its server down, as by default.",
     "cluster/sysinfo/*": "System figures are not collected.",
     "haltp/*": "A shutdown that hangs is ended by stop_budget and the watchdog.",

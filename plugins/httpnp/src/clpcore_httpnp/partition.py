@@ -160,5 +160,5 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Httpnp,
     validate=validate,
-    defaults={"interval": 5_000, "timeout": 20_000, "retry": 0},
+    defaults={"interval": 5_000, "timeout": 20_000, "tries": 1},
 )

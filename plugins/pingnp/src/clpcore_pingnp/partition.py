@@ -98,5 +98,5 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Pingnp,
     validate=validate,
-    defaults={"interval": 5_000, "timeout": 3_000, "retry": 3},
+    defaults={"interval": 5_000, "timeout": 3_000, "tries": 3},
 )

@@ -1,0 +1,52 @@
+"""What a check gives: findings, each with its severity, and what to do."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Severity(enum.StrEnum):
+    """How bad it is; *unknown* is what could not be looked at, and never counts as well."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    OK = "ok"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; *value* is what was seen of it."""
+
+    severity: Severity
+    what: str
+    value: str = ""
+    remedy: str = ""
+
+
+class Blind(Exception):
+    """Something could not be looked at; says why, and how it could be."""
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+def error(what: str, value: str, remedy: str) -> Finding:
+    """Give what does harm now, or will when it matters."""
+    return Finding(Severity.ERROR, what, value, remedy)
+
+
+def warning(what: str, value: str, remedy: str) -> Finding:
+    """Give what may do harm."""
+    return Finding(Severity.WARNING, what, value, remedy)
+
+
+def unknown(what: str, value: str, remedy: str) -> Finding:
+    """Give what could not be looked at, and why."""
+    return Finding(Severity.UNKNOWN, what, value, remedy)
+
+
+def ok(what: str, value: str) -> Finding:
+    """Give what is as it should be."""
+    return Finding(Severity.OK, what, value)
