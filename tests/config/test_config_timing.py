@@ -57,7 +57,7 @@ def test_the_stop_needs_a_quarter_more_than_its_budget() -> None:
         (_with(freeze=29_000), "A <= F", "30 <= 29 s"),
         (attrs.evolve(_BASE, heartbeat_timeout=8_000), "3h <= H", "9 <= 8 s"),
         (attrs.evolve(_BASE, heartbeat_timeout=30_000), "A < H", "30 < 30 s"),
-        (attrs.evolve(_BASE, fencings=(_FENCING,)), "X <= D", "60 <= 30 s"),
+        (attrs.evolve(_BASE, fencings=(_FENCING,), fence_delay=30_000), "X <= D", "60 <= 30 s"),
         (
             attrs.evolve(_BASE, nps=(NpResolution(name="p", type="pingnp", timeout=30_000),)),
             "2h + tries x timeout of p <= H",
@@ -107,7 +107,7 @@ def test_the_longest_chain_of_deactivations_counts() -> None:
     [
         (_BASE, (90,)),
         (attrs.evolve(_BASE, nps=(NpResolution(name="p", type="pingnp"),)), (90, 13)),
-        (attrs.evolve(_BASE, fencings=(_FENCING,)), (90, 60, 30)),
+        (attrs.evolve(_BASE, fencings=(_FENCING,)), (90, 60, 60)),
         (_BOTH, (90, 60)),
         (_with(lease=120_000), (120, 60)),
     ],
