@@ -57,6 +57,15 @@ docs: setup ## the reference pages, from the code: docs/reference
 bench: setup ## the numbers of the README, measured here
 	@$(BIN)/python -m clp_lab.bench
 
+.PHONY: torture
+torture: MINUTES := 10
+torture: setup ## random faults for MINUTES=10, of SEED=n: nothing lost, never two actives
+	@$(BIN)/python -m clp_lab.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: explore
+explore: setup ## random faults against the core for SECONDS=n, on every core; KIND= and SEED= as well
+	@$(BIN)/python -m clpcore.simulate.explore $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(KIND),--kind $(KIND))
+
 .PHONY: clean
 clean: ## remove what make and the tools have made
 	@rm -rf .venv dist uv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

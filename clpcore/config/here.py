@@ -148,7 +148,18 @@ def _of(
 
 def _wrong(scripts: Path, file: str, edited: Path) -> Iterator[tuple[str, str]]:
     path, shown = scripts / file, edited / file
-    if not path.is_file():
+    if link := _link(scripts, file):
+        what = f"{edited / link} is a symbolic link, and a revision holds none."
+        yield what, "Put the file itself there."
+    elif not path.is_file():
         yield f"There is no file {shown}.", "Put the script there."
     elif not os.access(path, os.X_OK):
         yield f"{shown} is not executable.", f"chmod +x {shown}"
+
+
+def _link(scripts: Path, file: str) -> Path | None:
+    """Give the link on the way to *file*, below *scripts*; elsewhere links do no harm."""
+    if Path(file).is_absolute():
+        return None
+    steps = (Path(file), *Path(file).parents)
+    return next((step for step in steps[::-1] if (scripts / step).is_symlink()), None)

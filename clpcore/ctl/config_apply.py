@@ -12,7 +12,7 @@ from clpcore.ctl import config_offline, control, words
 from clpcore.ctl.config_revisions import agree, plan_lines
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.operate import tell_nothing
-from clpcore.ctl.parsing import Parser, Verb
+from clpcore.ctl.parsing import Parser, Verb, whole_text
 from clpcore.ctl.screen import Line
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def arguments(parser: Parser, *, source: bool = False) -> None:
         parser.add_argument("source", metavar="NUMBER", help=help_)
     parser.add_argument("--dry-run", action="store_true", help="check everywhere, change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--comment", default="", metavar="TEXT", help="why, for the history")
+    help_ = "why, for the history"
+    parser.add_argument("--comment", type=whole_text, default="", metavar="TEXT", help=help_)
     parser.add_argument(
         "--without",
         action="append",

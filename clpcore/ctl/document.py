@@ -30,12 +30,27 @@ class Heartbeat(TypedDict):
     state: str
 
 
+class ForcedStop(TypedDict):
+    """How far the forced stop of a server is from here.
+
+    *failed*: why all tries failed, empty while some are left; *boot*: the life that shall end.
+    """
+
+    because: Because
+    fence: str
+    boot: int
+    failed_tries: int
+    of: int
+    failed: str
+
+
 class Server(TypedDict):
     """A member machine.
 
     *heard_ms_ago* is None for the answering server, and with *boot* for one never heard.
     *drained*: an operator has taken it out of service.
-    *evidence* tells why one that is not heard counts as stopped, if it does.
+    *evidence* tells why one that is not heard counts as stopped, if it does; *forced_stop* what is
+    done so that it does.
     """
 
     name: str
@@ -45,6 +60,7 @@ class Server(TypedDict):
     join: int
     drained: bool
     evidence: str | None
+    forced_stop: ForcedStop | None
     heard_ms_ago: int | None
     heartbeats: list[Heartbeat]
 
@@ -109,6 +125,50 @@ class Monitor(TypedDict):
     servers: dict[str, MonitorOnServer]
 
 
+class Asked(TypedDict):
+    """What was found out at the last look, and why."""
+
+    state: str
+    detail: str
+
+
+class Np(TypedDict):
+    """A way of NP resolution; *servers*: who asked, which is the answering server alone."""
+
+    name: str
+    type: str
+    state: str
+    servers: dict[str, Asked]
+
+
+class Fencing(TypedDict):
+    """A way to stop servers by force; *servers*: those that it could stop from here."""
+
+    name: str
+    type: str
+    state: str
+    servers: dict[str, Asked]
+
+
+class Arbiter(TypedDict):
+    """The arbiter, and the answering server's session there. Times are None without a lease.
+
+    *stops_in_ms*: until what runs on the answering server is stopped, if nothing renews the lease.
+    *promised_to*: whom it has promised to claim nothing; *promised_by*: who has promised it that.
+    """
+
+    name: str
+    type: str
+    state: str
+    detail: str
+    lease_ms: int
+    lease_left_ms: int | None
+    stops_in_ms: int | None
+    promised_to: list[str]
+    promised_by: list[str]
+    asks_for_promises: bool
+
+
 class View(TypedDict):
     """Who leads and who is in."""
 
@@ -118,7 +178,11 @@ class View(TypedDict):
 
 
 class Status(TypedDict):
-    """The cluster as the answering server sees it."""
+    """The cluster as the answering server sees it.
+
+    *policy*: what a takeover rests on: ``cohort``, ``fence``, ``lease`` or ``both``. *cut_off*: why
+    the answering server takes itself for cut off, if it does.
+    """
 
     schema: int
     cluster: str
@@ -129,7 +193,12 @@ class Status(TypedDict):
     view: View
     verification: bool
     suspended: bool
+    policy: str
     exclusive: str
+    cut_off: Because | None
+    np: list[Np]
+    fencing: list[Fencing]
+    arbiter: Arbiter | None
     servers: list[Server]
     groups: list[Group]
     monitors: list[Monitor]

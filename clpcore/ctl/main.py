@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "status": "show servers, groups and monitors; --watch: live",
     "why": "tell why a thing is as it is, and the next step",
+    "doctor": "look for what makes this server or its cluster fail when it is needed",
     "log": "show what happened, one numbered sentence a line",
+    "simulate": "tell what would happen if a server died, a witness were lost, ...",
     "group": "start, stop, restart, move or fail over a group, or all of them",
     "resource": "start, stop or restart one resource of a group",
     "monitor": "suspend or resume a monitor, or give it a dummy failure",

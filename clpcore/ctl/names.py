@@ -18,7 +18,7 @@ _NO: Final = {
     "resource": "there is no resource {name}",
     "monitor": "there is no monitor {name}",
     "alert": "there is no alert {name}",
-    "thing": "there is no server, group, resource or monitor {name}",
+    "thing": "nothing is called {name}",
 }
 
 

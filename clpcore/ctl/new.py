@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import keyword
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from clpcore.host import Registry
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9]{0,30}")
+_OURS: Final = frozenset({"command", "config", "faults", "world"})  # classes of the skeleton
 _FILES: Final = {
     "pyproject.toml": "pyproject.txt",
     "README.md": "{kind}/readme.txt",
@@ -86,12 +88,37 @@ def _check(kind: str, name: str) -> None:
         Failure: it is.
 
     """
+    remedy = "take one word of small letters and digits that begins with a letter: beacon"
     if not _WORD.fullmatch(name):
-        remedy = "take one word of small letters and digits that begins with a letter: beacon"
         raise Failure(Exit.USAGE, f"{name!r} is no name of a driver", remedy)
+    if keyword.iskeyword(name) or keyword.iskeyword(name.capitalize()) or name in _OURS:
+        text = f"{name!r} is no name of a driver: it is a word of the code that would be written"
+        raise Failure(Exit.USAGE, text, remedy)
+    if taken := _installed(name):
+        remedy = "take another name, or uninstall what has it"
+        raise Failure(Exit.REFUSED, f"{taken} is installed here already", remedy)
     if owner := with_plugins(functools.partial(_owner, kind, name)):
         remedy = "take another name, or uninstall that distribution"
         raise Failure(Exit.REFUSED, f"{kind} {name!r} already comes from {owner}", remedy)
+
+
+def _installed(name: str) -> str:
+    """Give what is installed here under a name that the plugin would take; reads, imports nothing.
+
+    Two distributions of one name would replace each other, two packages hide one another, and of
+    two plugins one is refused.
+    """
+    from importlib import metadata, util
+
+    wanted = f"clp-{name}"
+    for found in metadata.distributions():
+        if re.sub(r"[-_.]+", "-", found.name or "").lower() == wanted:
+            return f"the distribution {wanted}"
+    if util.find_spec(f"clp_{name}") is not None:
+        return f"the package clp_{name}"
+    if metadata.entry_points(group="clpcore.plugins", name=name):
+        return f"a plugin {name}"
+    return ""
 
 
 def _owner(kind: str, name: str, registry: Registry) -> str:

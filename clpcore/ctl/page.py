@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from clpcore.ctl import rows, words
+from clpcore.ctl import guards, rows, words
 from clpcore.ctl.screen import Paint, cells, wrap
 from clpcore.ctl.words import said
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Status,
     )
 
+UNPROVEN: Final = {"no proof", "NP resolution"}  # evidence that is none
 _FINE: Final = {"Online", "Normal", "Unused"}
 _NAME: Final = 16  # cells for a name, as clpstat has it; wider where a name is longer
 _STATE: Final = 16
@@ -37,7 +38,7 @@ def abnormal(status: Status) -> list[str]:
     servers = [s["name"] for s in status["servers"] if s["state"] != "Online" or s["drained"]]
     groups = [group["name"] for group in status["groups"] if not _fine(group)]
     monitors = [m["name"] for m in status["monitors"] if m["state"] not in {*_FINE, "Offline"}]
-    return [*servers, *groups, *monitors]
+    return [*servers, *groups, *monitors, *guards.abnormal(status)]
 
 
 def rivals(group: Group) -> list[str]:
@@ -70,7 +71,7 @@ def _trouble(trouble: Because, indent: str, when: str = "") -> Iterator[str]:
 
 def counted(server: Server) -> list[str]:
     """Give why a server that is not heard counts as stopped, if it does."""
-    if server["evidence"] == "no proof":
+    if server["evidence"] in UNPROVEN:
         return [said("counts as stopped, without proof")]
     if not server["evidence"]:
         return []
@@ -123,6 +124,7 @@ class _Page:
             yield self.paint.quiet("<trouble>")
         for line in troubles(self.status, "  "):
             yield from self._loud(line)
+        yield from self._protection()
         yield self.paint.quiet("<server>")
         for server in self.status["servers"]:
             yield from self._server(server)
@@ -144,6 +146,7 @@ class _Page:
             yield from ((f"also on {name}", 2) for name in rivals(group))
             yield from ((resource["name"], 2) for resource in group["resources"])
         yield from ((monitor["name"], 0) for monitor in self.status["monitors"])
+        yield from ((guard.name, 0) for guard in guards.found(self.status))
 
     def _cluster(self) -> Iterator[str]:
         status = self.status
@@ -159,8 +162,10 @@ class _Page:
         view = said("view {number}: {members}", number=status["view"]["counter"], members=members)
         yield from self._row("leader", status["leader"] or said("nobody"), view)
         proven = status["exclusive"] == "guaranteed"
-        risk = "" if proven else said("a group can run twice when only the network fails")
-        yield from self._row("exclusive", status["exclusive"], risk)
+        risk = said("a group can run twice when only the network fails")
+        rests = guards.rests_on(status) if proven else risk
+        yield from self._row("exclusive", status["exclusive"], rests)
+        yield from self._why(status["cut_off"], "  ")
         if status["verification"]:
             text = "recovery is real; leave: {command}"
             leave = said(text, command="clp cluster verification off")
@@ -171,6 +176,8 @@ class _Page:
         yield from self._head(f"{here}{server['name']}", server["state"], self._heard(server))
         for heartbeat in server["heartbeats"]:
             yield from self._row(heartbeat["name"], heartbeat["state"], indent=4)
+        if server["forced_stop"]:
+            yield from self._why(server["forced_stop"]["because"])
 
     def _heard(self, server: Server) -> str:
         """Tell what keeps a server from being Online, as far as it shows."""
@@ -246,10 +253,19 @@ class _Page:
             yield f"{head}: {self.paint.state(state, _STATE)} {self.paint.quiet(first[begin:])}"
         yield from map(self.paint.quiet, rest)
 
-    def _why(self, because: Because | None) -> Sequence[str]:
+    def _why(self, because: Because | None, indent: str = "      ") -> Sequence[str]:
         if not because:
             return ()
-        return self._loud(f"      {words.sentence(because)} [{because['key']}]")
+        return self._loud(f"{indent}{words.sentence(because)} [{because['key']}]")
+
+    def _protection(self) -> Iterator[str]:
+        found = guards.found(self.status)
+        if found:
+            yield self.paint.quiet("<protection>")
+        for guard in found:
+            yield from self._row(guard.name, guard.state, guard.comment())
+            for name, there in guard.troubled():
+                yield from self._row(name, there["state"], words.plain(there["detail"]), 4)
 
     def _loud(self, text: str) -> list[str]:
         return [self.paint.loud(line) for line in self._wrapped(text)]

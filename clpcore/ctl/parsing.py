@@ -182,6 +182,15 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def whole_text(text: str) -> str:
+    """Read a text for others to keep and show: bytes that no UTF-8 has cannot be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!a} is no text in UTF-8") from None
+    return text
+
+
 def whole_number(text: str) -> int:
     """Read a number of things."""
     if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004 - far beyond any journal

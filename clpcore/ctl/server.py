@@ -1,12 +1,14 @@
-"""`clp server`: start and stop the cluster service of one server, and take its groups away."""
+"""`clp server`: start and stop the cluster service of one server; what is said about servers."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from clpcore.ctl import names
-from clpcore.ctl.ends import Exit
+from clpcore.ctl import names, questions
+from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.operate import operate, tell_nothing
+from clpcore.ctl.page import UNPROVEN
 from clpcore.ctl.parsing import Parser, Verb, verbs
 from clpcore.ctl.status import ask
 
@@ -53,15 +55,35 @@ _VERBS = (
         example="clp server undrain node2",
         after="`clp group move GROUP`, if a group shall come back that does not by itself.",
     ),
+    Verb(
+        "confirm-down",
+        "Give your word that a silent server has stopped, where no forced stop could prove it. "
+        "Look at the machine first: power off, or the virtual machine deallocated.",
+        service="its groups are taken over. IF IT RUNS AFTER ALL, THEY RUN TWICE, and two servers "
+        "write the same data.",
+        example="""
+            clp server confirm-down node1
+            clp server confirm-down node1 --yes     without the question, for scripts
+        """,
+        after="`clp status --watch`, until every group is Online. Switched on again, the server "
+        "joins by itself.",
+    ),
 )
 
 
 def parser() -> Parser:
     """Give the arguments."""
-    sentence = "Start or stop the cluster service of one server, or take its groups away."
+    sentence = (
+        "Start or stop the cluster service of one server, take its groups away, or confirm that "
+        "it has stopped."
+    )
     made, each = verbs("server", sentence, _VERBS)
-    for its in each.values():
-        its.add_argument("server", nargs="?", metavar="NAME", help="default: this server")
+    for verb, its in each.items():
+        if verb == "confirm-down":
+            its.add_argument("server", metavar="NAME")
+            its.add_argument("--yes", action="store_true", help="do not ask: I have looked")
+        else:
+            its.add_argument("server", nargs="?", metavar="NAME", help="default: this server")
     add_then(each["stop"])
     each["start"].add_argument(
         "--alone",
@@ -81,6 +103,8 @@ def run(args: Namespace) -> Exit:
             return tell_nothing(args, *nothing)
         op = {"is": "ServerStart", "server": server, "alone": args.alone}
         return operate(args, op, f"The cluster service of {server} runs", joins=server)
+    if args.verb == "confirm-down":
+        return _confirm_down(args, status, server)
     if args.verb != "stop":
         on = args.verb == "drain"
         done = "is drained" if on else "takes groups again"
@@ -89,6 +113,37 @@ def run(args: Namespace) -> Exit:
         )
     op = {"is": "ServerStop", "server": server}
     return operate(args, with_then(op, args.then), f"The cluster service of {server} is stopped")
+
+
+def _confirm_down(args: Namespace, status: Status, server: str) -> Exit:
+    """Say what the word risks, ask for it, and give it."""
+    its = [group["name"] for group in status["groups"] if group["server"] == server]
+    groups = ", ".join(its) or "its groups"
+    if not args.yes:
+        _consent(server, groups)
+    op = {"is": "ServerConfirmDown", "server": server}
+    return operate(args, op, f"Server {server} counts as stopped, by your word")
+
+
+def _consent(server: str, groups: str) -> None:
+    """Ask, and take nothing but the server's name for a yes.
+
+    Raises:
+        Failure: nobody is there to answer, or another answer was given.
+
+    """
+    print(
+        f"{server} is taken for stopped from now on, and {groups} will be started elsewhere.\n"
+        f"IF {server} RUNS AFTER ALL, THEY RUN TWICE and its data can be damaged. Look first: is "
+        "its power off, its virtual machine deallocated?",
+        file=sys.stderr,
+    )
+    asks = questions.Questions(asks=sys.stdin.isatty())
+    answer = asks.ask("--yes", f"Type {server} to say that it has stopped", lambda _: "")
+    asks.refuse_if_missing()
+    if answer != server:
+        text = f"{answer!r} is not {server!r}: nothing was said"
+        raise Failure(Exit.REFUSED, text, "look at the machine, then ask again")
 
 
 def add_then(parser: Parser) -> None:
@@ -118,4 +173,4 @@ def _nothing_to_do(status: Status, server: str) -> tuple[str, str] | None:
 
 
 def _proven(server: Server) -> bool:
-    return bool(server["evidence"]) and server["evidence"] != "no proof"
+    return bool(server["evidence"]) and server["evidence"] not in UNPROVEN

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clpcore.ctl.document import Status
 
 _AGAIN = 0.5  # seconds until an agent that went away is looked for again
+_SCHEMA = 1  # of the status document that this version reads
 
 
 def parser() -> Parser:
@@ -61,9 +62,36 @@ def run(args: Namespace) -> Exit:
 
 
 def ask(server: str = "") -> Status:
-    """Ask the agent for the status document: its own, or that of another *server*'s agent."""
-    where = {"server": server} if server else {}
-    status: Status = control.ask(do="status", **where)["status"]
+    """Ask the agent for the status document: its own, or that of another *server*'s agent.
+
+    Raises:
+        Failure: there is none; or that of another server's agent is not as this version reads it.
+
+    """
+    if server:
+        return _elsewhere(server)
+    status: Status = control.ask(do="status")["status"]
+    return status
+
+
+def _elsewhere(server: str) -> Status:
+    from clpcore.ctl import document, shape
+
+    reply = control.ask(do="status", server=server)
+    status: Status = reply["status"]
+    wrong = shape.misfit(status, document.Status)
+    if wrong is None and status["schema"] != _SCHEMA:
+        wrong = "/schema"
+    if wrong is not None:
+        text = said(
+            "{server} answered a status that this version does not read: {where} (its version: "
+            "{version})",
+            server=server,
+            where=wrong,
+            version=reply.get("version", "?"),
+        )
+        remedy = said("run it on {server} itself; bring all servers to one version", server=server)
+        raise Failure(Exit.REFUSED, text, remedy)
     return status
 
 

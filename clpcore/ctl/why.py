@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from clpcore.ctl import control, names, rows, words
+from clpcore.ctl import control, guards, names, rows, words
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.page import PHASES, abnormal, ago, counted, look, rivals, troubles, undo
 from clpcore.ctl.parsing import Parser, command
@@ -28,8 +28,9 @@ def parser() -> Parser:
     """Give the arguments."""
     made = command(
         "why",
-        "Tell why a group, resource, monitor or server is in its state, what it waits for, and "
-        "the next step. Every sentence has the number of its message.",
+        "Tell why a group, resource, monitor, server or what protects them (NP resolution, forced "
+        "stop, arbiter) is in its state, what it waits for, and the next step. Every sentence has "
+        "the number of its message.",
         service="nothing happens to it; this only looks.",
         example="""
             clp why                     everything that is not normal
@@ -38,7 +39,10 @@ def parser() -> Parser:
         after="do the next step that it names; `clp log` has the whole story of this server.",
     )
     made.add_argument(
-        "thing", nargs="?", metavar="THING", help="a group, resource, monitor or server"
+        "thing",
+        nargs="?",
+        metavar="THING",
+        help="a group, resource, monitor, server, NP resolution, forced stop or arbiter",
     )
     return made
 
@@ -105,11 +109,20 @@ class _Found:
         yield from above
         if self.past:
             yield said("How it came to this (the journal of {server}):", server=self.me)
-        for row in self.past:
-            yield f"  {rows.line(row, paint)}"
+        yield from self._told(paint)
         if not self.normal and not step:
             yield from self._last_step("\n".join(above))
         yield from self._more()
+
+    def _told(self, paint: Paint) -> Iterator[str]:
+        """Give the sentences of the journal, and where a new life of this server began."""
+        boot = self.past[0]["boot"] if self.past else 0
+        for row in self.past:
+            if row["boot"] != boot:
+                boot = row["boot"]
+                text = said("-- here {server} began anew (boot {boot})", server=self.me, boot=boot)
+                yield f"  {paint.quiet(text)}"
+            yield f"  {rows.line(row, paint)}"
 
     def _last_step(self, above: str) -> Iterator[str]:
         """Give the next step of the newest warning or error, if it is not told already."""
@@ -135,6 +148,8 @@ class _Found:
 def _subjects(status: Status) -> dict[str, _Subject]:
     """Give by name what can be explained; a resource is explained with its group."""
     subjects: dict[str, _Subject] = {}
+    for guard in guards.found(status):
+        subjects[guard.name] = guard
     for server in status["servers"]:
         subjects[server["name"]] = _Server(server, status)
     for monitor in status["monitors"]:
@@ -153,6 +168,7 @@ class _Server:
         self.now = server
         self.name = server["name"]
         self.phase = status["phase"] if self.name == status["server"] else ""
+        self.cut_off = status["cut_off"] if self.phase else None
 
     def lines(self, paint: Paint) -> Iterator[str]:
         name, state = paint.loud(self.name), paint.state(self.now["state"])
@@ -160,6 +176,9 @@ class _Server:
         if phase := PHASES.get(self.phase):
             yield "  " + said("It is {phase}: {what}.", phase=self.phase, what=said(phase))
         yield from ("  " + said("It {what}.", what=word) for word in counted(self.now))
+        yield from _reason(self.cut_off)
+        if self.now["forced_stop"]:
+            yield from _reason(self.now["forced_stop"]["because"])
         if self.now["drained"]:
             text = "It is drained: an operator has taken its groups away, and it takes no others."
             yield "  " + said(text)
@@ -255,7 +274,7 @@ class _Monitor:
         return [name for name, one in on if one["state"] not in told or one["dummy"]]
 
 
-_Subject = _Server | _Group | _Monitor
+_Subject = _Server | _Group | _Monitor | guards.Guard
 
 
 def _apart(refusal: Because | None, note: Because | None) -> list[Because]:

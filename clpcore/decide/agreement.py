@@ -104,8 +104,9 @@ def _stand_aside(turn: Turn, sender: str, record: Record) -> None:
 
 def _adopt(turn: Turn, sender: str, record: Record) -> None:
     _replace(turn, record)
-    if evidence.mine(turn, record):
+    if evidence.mine(turn, record) and turn.config.arbiter is None:
         # The journal was lost, the machine was not: the others remember that this boot holds it.
+        # An arbiter may know of a claim whose answer was lost: that one is given back.
         turn.say("rc553", group=record.group, epoch=record.epoch, server=sender)
         turn.groups.put(
             record.group, LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)

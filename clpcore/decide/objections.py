@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clpcore import messages
-from clpcore.decide import byhand, evidence, maintenance, reporting
+from clpcore.decide import byhand, evidence, fencing, maintenance, reporting
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.reasons import Because
@@ -50,3 +50,16 @@ def on_its_way(turn: Turn, request: Request) -> Because | None:
             if state in (Shown.ONLINE_PENDING, Shown.OFFLINE_PENDING):
                 return messages.because("op30", group=group, state=state.value)
     return None
+
+
+def unsure(turn: Turn, group: str) -> Because | None:
+    """Tell why *group*, which no server that is heard serves, may be served all the same."""
+    record = turn.records[group]
+    if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
+        return fencing.blocked(turn, group, record.owner)
+    return evidence.not_current(turn, group)
+
+
+def nowhere(turn: Turn, group: str) -> Because:
+    """Tell that *group* is online nowhere, or why that is not known."""
+    return unsure(turn, group) or messages.because("op7", group=group)

@@ -102,8 +102,10 @@ def _by_owner(turn: Turn, request: Request, group: str) -> None:
     record = turn.records[group]
     if record.owner and evidence.lives(turn, record):
         _by(turn, request, record.owner)
+    elif turn.leader() == "":
+        turn.reply(request, messages.because("op3", server=turn.me), ok=False)
     else:
-        turn.reply(request, messages.because("op7", group=group), ok=False)
+        turn.reply(request, objections.nowhere(turn, group), ok=False)
 
 
 def _by(turn: Turn, request: Request, server: str) -> None:
@@ -249,9 +251,7 @@ def _stop(turn: Turn, request: Request, group: str) -> Because | None:
         _remember(turn, request, group, "")
         placement.order_stop(turn, group, Event.STOP, stay_stopped=True)
         return None
-    if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
-        return fencing.blocked(turn, group, record.owner)
-    refusal = evidence.not_current(turn, group)
+    refusal = objections.unsure(turn, group)
     if refusal is None:
         _remember(turn, request, group, "")
         holding.want(turn, group, Wanted.STOPPED)
@@ -261,7 +261,7 @@ def _stop(turn: Turn, request: Request, group: str) -> Because | None:
 def _move(turn: Turn, request: Request, group: str, server: str, event: Event) -> Because | None:
     record = turn.records[group]
     if not record.owner or not evidence.lives(turn, record):
-        return messages.because("op7", group=group)
+        return objections.nowhere(turn, group)
     if server == record.owner:
         return messages.because("op8", group=group, server=server)
     target, why = _target(turn, group, server, (record.owner,))

@@ -19,8 +19,10 @@ _USUAL = (Shown.NORMAL, Shown.OFFLINE)
 _Driven = TypeVar("_Driven", Resource, Monitor, NpResolution, Fencing, Arbiter)
 
 
-def picture(config: ClusterConfig, state: ClusterState) -> Picture:
-    """Give it; *took* is left for whoever has timed calls."""
+def picture(
+    config: ClusterConfig, state: ClusterState, took: Mapping[str, int] | None = None
+) -> Picture:
+    """Give it; *took*: how long calls took, from whoever has timed them."""
     others = {name: _other(config, peer) for name, peer in state.peers.items()}
     return Picture(
         me=state.me,
@@ -28,6 +30,7 @@ def picture(config: ClusterConfig, state: ClusterState) -> Picture:
         config=bare(config),
         kept=state.kept,
         servers={**others, state.me: _here(config, state)},
+        took=took or {},
     )
 
 

@@ -36,12 +36,12 @@ def document(turn: Turn) -> Document:
 
 
 def _np(turn: Turn, np: NpResolution) -> Document:
-    here = [_asked(turn, np)] if np.asks_on(turn.me) else []
+    here = {turn.me: _asked(turn, np)} if np.asks_on(turn.me) else {}
     return {
         "name": np.name,
         "type": np.type,
-        "state": here[0]["state"] if here else Shown.UNUSED.value,
-        "servers": {turn.me: each for each in here},
+        "state": here[turn.me]["state"] if here else Shown.UNUSED.value,
+        "servers": here,
     }
 
 

@@ -49,14 +49,14 @@ def stop_time(config: ClusterConfig, lease: int) -> int:
     return lease - config.arbiter.margin(config.stop_budget) if config.arbiter else 0
 
 
-def lapses(turn: Turn) -> bool:
-    """Tell whether the time to stop has come."""
+def lapses(turn: Turn, group: str) -> bool:
+    """Tell whether the time to stop *group* has come; it is looked at again when it comes."""
     arbiter = turn.config.arbiter
     if arbiter is None or arbiter.lease == 0 or turn.lease == 0:
         return False
     due = stop_time(turn.config, turn.lease)
     if turn.now < due:
-        turn.wake(due)
+        turn.wake(due, group)
     return turn.now >= due
 
 

@@ -50,7 +50,7 @@ def settle(turn: Turn, group: str) -> None:
 
 def _let_lapse(turn: Turn, group: str) -> None:
     """Stop when the time has come, and take back what was not won yet: first of all."""
-    if not session.lapses(turn):
+    if not session.lapses(turn, group):
         return
     if evidence.holds(turn, group) and turn.groups[group].stop_by is None:
         turn.say("rc608", group=group, server=turn.me)
@@ -97,7 +97,9 @@ def _question(turn: Turn, group: str, tenure: Tenure) -> arbitration.Question | 
         case Wants.RELEASE | Wants.DISCLAIM:
             if not evidence.idle(turn, group) or evidence.holds(turn, group):
                 return None
-            me = Holder(turn.me, boot, record.epoch)
+            named = tenure.record.holder if tenure.record else None
+            won = named.epoch if named is not None and _is_mine(turn, named) else 0
+            me = Holder(turn.me, boot, max(record.epoch, won))
             releases = tenure.wants is Wants.RELEASE
             return arbitration.Release(me) if releases else arbitration.Disclaim(me)
 
@@ -231,8 +233,12 @@ def _stands(turn: Turn, group: str, found: arbitration.Record) -> bool:
 
 def _claimed(turn: Turn, group: str, before: Tenure, found: arbitration.Record) -> None:
     record, holder = turn.records[group], found.holder
-    if holder is not None and _is_mine(turn, holder) and holder.epoch > record.epoch:
+    newer = holder is not None and _is_mine(turn, holder) and holder.epoch > record.epoch
+    if newer or _stands(turn, group, found):  # others may have told what the answer did not
         _won(turn, group, found)
+        return
+    if holder is not None and _is_mine(turn, holder):  # the journal says that it was given back
+        turn.tenures.put(group, Tenure(wants=Wants.RELEASE, record=found))
         return
     if before.record is None and not found.lapses_in:
         return  # it was only read, and may be claimed
@@ -292,6 +298,10 @@ def _forgotten(turn: Turn) -> None:
 
 
 def _given_back(turn: Turn, group: str, found: arbitration.Record) -> None:
+    if found.holder is not None and _is_mine(turn, found.holder):
+        again = turn.now + turn.beat_ms  # a claim, too, whose answer was never heard
+        turn.tenures.put(group, Tenure(wants=Wants.RELEASE, record=found, next_at=again))
+        return
     turn.tenures.drop(group)
     if evidence.mine(turn, turn.records[group]) and not turn.groups[group].lost:
         holding.write_release(turn, group)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 import attrs
 import pluggy
@@ -15,6 +17,7 @@ from clpcore import api
 from clpcore.host.registry import Key, Owner
 
 _HOOK: Final = "clp_register"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 class Unfit(Exception):
@@ -83,6 +86,13 @@ def check_specs(specs: Sequence[object], taken: Mapping[Key, Owner], owner: Owne
 
 
 def _check_spec(spec: api.DriverSpec) -> None:
+    for field, (fits, wanted) in _WANTED.items():
+        value = getattr(spec, field)
+        if not fits(value):
+            raise Unfit(
+                f"the {field} of its driver {spec.name!r:.50} is {value!r:.80}, not {wanted}",
+                f"Give its DriverSpec another {field}.",
+            )
     what = f"{spec.kind.value} {spec.name!r}"
     if not api.API.serves(spec.api):
         raise Unfit(
@@ -99,6 +109,46 @@ def _check_spec(spec: api.DriverSpec) -> None:
     if missing := _missing(spec.needs):
         words = ", ".join(missing)
         raise Unfit(f"{what} needs {words}, not found on PATH", f"Install {words} here.")
+
+
+def _is_a(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
+
+
+def _are_words(value: Any) -> bool:  # noqa: ANN401 - whatever a plugin gives
+    """Tell whether it is several texts; one alone would be taken for its letters."""
+    return isinstance(value, tuple | list) and all(isinstance(each, str) for each in value)
+
+
+def _are_capabilities(value: Any) -> bool:  # noqa: ANN401 - as above
+    known = _is_a(api.Capability)
+    return isinstance(value, AbstractSet) and all(map(known, value))
+
+
+_WORDS: Final = (_are_words, "a tuple of texts")
+# What attrs does not check. Types and names are looked up, and become parts of paths and pages.
+_WANTED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "kind": (_is_a(api.Kind), "one of api.Kind"),
+    "name": (
+        lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
+        "a word of at most 40 small letters, digits, - and _ that begins with a letter",
+    ),
+    "api": (_is_a(api.ApiVersion), "an api.ApiVersion"),
+    "summary": (
+        lambda value: isinstance(value, str) and value.isprintable() and bool(value.strip()),
+        "a line of printable text",
+    ),
+    "make": (lambda value: value is None or callable(value), "what can be called"),
+    "validate": (callable, "what can be called"),
+    "capabilities": (_are_capabilities, "a set of api.Capability"),
+    "defaults": (
+        lambda value: isinstance(value, Mapping) and _are_words(list(value)),
+        "a mapping whose keys are texts",
+    ),
+    "pairs_with": _WORDS,
+    "activates_after": _WORDS,
+    "needs": _WORDS,
+}
 
 
 def _missing(needs: Iterable[str]) -> list[str]:

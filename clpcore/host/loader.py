@@ -20,6 +20,7 @@ import pluggy
 from clpcore import api
 from clpcore.host.fitness import Unfit, check_hooks, check_specs
 from clpcore.host.registry import Key, Owner, Refused, Registry
+from clpcore.host.validating import Validating
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def load(
     Args:
         found: the entry points; without them those of all installed plugins.
         deadly: plugins that are refused without a look at them, each with the reason.
-        begins: called with the name of each plugin that is loaded next.
+        begins: called with the name of each plugin whose code runs next: it is loaded, or checks
+            its settings; then with an empty text.
 
     """
     points = entry_points() if found is None else _ordered(found)
@@ -95,7 +97,8 @@ def _load(
             refused.append(Refused(first.name, owner.distribution, unfit.reason, unfit.remedy))
             continue
         for spec in fit:
-            specs[spec.kind, spec.name] = spec
+            guarded = Validating(spec=spec, owner=owner, begins=begins)
+            specs[spec.kind, spec.name] = attrs.evolve(spec, validate=guarded)
             owners[spec.kind, spec.name] = owner
     return Registry(specs=specs, owners=owners, refused=tuple(refused))
 

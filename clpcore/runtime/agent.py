@@ -16,7 +16,7 @@ import attrs
 
 from clpcore import messages
 from clpcore.model.actions import Answer
-from clpcore.model.config import ClusterConfig
+from clpcore.model.picture import Picture
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Op
 from clpcore.model.revisions import Dispatch
@@ -26,13 +26,14 @@ from clpcore.runtime.companions import Companions
 from clpcore.runtime.deeds import End
 from clpcore.runtime.feeder import Feeder, Terms
 from clpcore.runtime.hearing import Hearing
+from clpcore.runtime.leaving import leave_limit
 from clpcore.runtime.member import Member, Setup
 from clpcore.runtime.metrics.shown import MetricsSocket
 from clpcore.runtime.metrics.text import Facts
 from clpcore.runtime.operators import telling
 from clpcore.runtime.operators.control import Control, Document, refusal
 from clpcore.runtime.operators.desk import Desk
-from clpcore.runtime.operators.elsewhere import Elsewhere
+from clpcore.runtime.operators.elsewhere import VERSION, Elsewhere
 from clpcore.runtime.operators.verbs import Verbs
 from clpcore.runtime.operators.watching import MakeStatus, Status
 from clpcore.runtime.revisions import requests
@@ -45,7 +46,6 @@ from clpcore.runtime.troubles import Troubles
 
 logger = logging.getLogger(__name__)
 
-_LEAVE_EXTRA: Final = 10_000  # ms beyond what the slowest group may take to stop
 _MORE_TIME: Final = 10  # seconds between two words to the service manager while we leave
 _STORE_PATIENCE: Final = 60_000  # ms that a leave waits for a store that cannot be written
 _LEFT_YET: Final = 0.2  # seconds between two looks whether this server has left
@@ -60,18 +60,6 @@ class Documents:
     plugins: Document
     config: Document
     shield: Mapping[str, str]
-
-
-def leave_limit(config: ClusterConfig) -> int:
-    """Give how long a clean leave may take, in ms: groups stop side by side, resources in turn."""
-    stops = [
-        sum(
-            (1 + resource.deactivation_retry) * resource.deactivate_timeout + resource.probe_timeout
-            for resource in group.resources
-        )
-        for group in config.groups
-    ]
-    return max(stops, default=0) + _LEAVE_EXTRA
 
 
 class Agent:
@@ -317,6 +305,12 @@ class Agent:
 
         return whole
 
+    def picture(self) -> Callable[[], Picture]:
+        """Give what makes the picture of this moment that forecasts begin with."""
+        if self._member is None:
+            raise RuntimeError("no state before the start")
+        return self._member.picture()
+
     async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
         """Let the core decide."""
         if self._member is None:
@@ -384,6 +378,7 @@ class Agent:
         incarnation = member.incarnation if member else None
         return {
             "pid": os.getpid(),
+            "version": VERSION,
             "python": sys.version.split()[0],
             "server": self._setup.where.server,
             "boot": incarnation.boot.counter if incarnation else None,

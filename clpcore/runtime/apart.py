@@ -1,11 +1,13 @@
 """Does what needs the plugins' code in a process of its own that ends afterwards.
 
 Whoever loads a plugin keeps its code, and may die of it. A plugin that ends or blocks that process
-is refused, and the work is done once more without it.
+is refused, and the work is done once more without it. What plugins fork ends with that process: it
+would hold our callers' pipes open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -69,7 +71,7 @@ class _Process:
         pid = os.fork()
         if pid == 0:
             os.close(words)
-            _be_the_process(work, deadly, functools.partial(_say, ours))
+            _be_the_process(work, deadly, functools.partial(_say, ours, os.getpid()))
         os.close(ours)
         return cls(pid, os.pidfd_open(pid), words, patience)
 
@@ -101,19 +103,20 @@ class _Process:
         return data
 
     def _last_words(self) -> str:
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        code = os.waitstatus_to_exitcode(status)
-        how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"{how} before it answered"
+        # It stays a zombie: until ``close`` nobody else may get the number of its session.
+        end = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT)
+        if end is None or end.si_code == os.CLD_EXITED:
+            return f"ended with code {end.si_status if end else 0} before it answered"
+        return f"died of {signal.Signals(end.si_status).name} before it answered"
 
     def close(self) -> None:
-        """End it, if it has not ended."""
+        """End it, if it has not ended, and what was forked in it."""
         os.close(self._words)
         os.close(self._pidfd)
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        for kill in (os.killpg, os.kill):  # it leads no group before its first step
+            with contextlib.suppress(ProcessLookupError):
+                kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
 @attrs.define
@@ -167,11 +170,10 @@ def _be_the_process(
 ) -> NoReturn:
     code = 1
     try:
+        os.setsid()  # without a terminal, which would stop what prints from the background
         os.dup2(2, 1)  # what plugins print is no answer of ours
         say(_Result(work(_load(deadly, lambda plugin: say(_Begins(plugin))))))
         code = 0
-    except KeyboardInterrupt:
-        pass  # an operator's, who has interrupted the caller as well
     except BaseException:
         logger.exception("what needs the plugins could not be done")
     finally:
@@ -186,8 +188,13 @@ def _load(deadly: Mapping[str, str], begins: Callable[[str], None]) -> Registry:
     return registry
 
 
-def _say(words: int, word: _Word) -> None:
+def _say(words: int, speaker: int, word: _Word) -> None:
+    if os.getpid() != speaker:
+        os._exit(0)  # a copy that a plugin has forked of us: two would talk over each other
     data = pickle.dumps(word)
     data = _SIZE.pack(len(data)) + data
     while data:
-        data = data[os.write(words, data) :]
+        try:
+            data = data[os.write(words, data) :]
+        except BrokenPipeError:
+            os._exit(1)  # nobody waits for the answer any more

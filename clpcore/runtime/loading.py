@@ -17,9 +17,10 @@ from clpcore.api import Kind
 from clpcore.model.config import ClusterConfig
 from clpcore.model.revisions import Revision
 from clpcore.runtime.apart import Apart, NoResultError
-from clpcore.runtime.places import Root
+from clpcore.runtime.places import Root, Whereabouts
 
 if TYPE_CHECKING:
+    from clpcore import config
     from clpcore.host import Registry
 
 _PATIENCE: Final = 15.0  # seconds for one plugin, or for the configuration after them
@@ -54,9 +55,9 @@ class Loading:
     _apart: Apart[Loaded]
 
     @classmethod
-    def begin(cls, root: Root) -> Loading:
+    def begin(cls, where: Whereabouts) -> Loading:
         """Begin; the caller has one thread until it has the result."""
-        return cls(Apart.begin(functools.partial(_load, root), _PATIENCE))
+        return cls(Apart.begin(functools.partial(_load, where), _PATIENCE))
 
     def result(self) -> Loaded:
         """Wait for the answer.
@@ -71,14 +72,17 @@ class Loading:
             raise LoadingError(f"{why}: see the log above") from None
 
 
-def _load(root: Root, registry: Registry) -> Loaded:
+def _load(where: Whereabouts, registry: Registry) -> Loaded:
     from clpcore import config  # noqa: PLC0415 - only the process apart needs it
     from clpcore.runtime.revisions import beginning  # noqa: PLC0415 - the same
 
+    root = where.root
     try:
         begun = beginning.begin(root)
         folder = begun.conf if begun else root.conf
         loaded = config.load(folder, registry.specs, registry.refused)
+        if begun is None:
+            loaded = _usable_here(loaded, where, registry)
         if begun is None and loaded.config is not None:
             begun = beginning.first(root)
     except beginning.Unusable as error:
@@ -103,6 +107,20 @@ def _load(root: Root, registry: Registry) -> Loaded:
         first=begun is not None and begun.first,
         edited=begun.edited if begun else "",
     )
+
+
+def _usable_here(loaded: config.Loaded, where: Whereabouts, registry: Registry) -> config.Loaded:
+    """Look for the scripts of this server, too, as an apply does: no revision begins without them.
+
+    Started without them, a group could be neither activated nor deactivated, and the server would
+    be taken down for that.
+    """
+    from clpcore import config  # noqa: PLC0415 - only the process apart needs it
+
+    if loaded.config is None or where.server not in loaded.config.server_by_name:
+        return loaded
+    scripts = where.root.scripts
+    return config.check_here(loaded, registry.specs, scripts=scripts, server=where.server)
 
 
 def _facts(root: Root, folder: Path, revision: Revision | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def main() -> int:
     where = whereabouts()
     template = Template.start()
     gc.freeze()  # what the collector never visits stays shared with the template
-    loading = Loading.begin(where.root)
+    loading = Loading.begin(where)
     from clpcore.runtime import startup  # noqa: PLC0415 - after the forks
 
     return startup.run(where, template, loading, notify)

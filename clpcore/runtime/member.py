@@ -11,10 +11,12 @@ from typing import Any, Final, Protocol
 import attrs
 
 from clpcore import api, messages
+from clpcore.decide import picture
 from clpcore.model.actions import Answer, Call
 from clpcore.model.config import ClusterConfig, Heartbeat
 from clpcore.model.inputs import Armed, Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
 from clpcore.model.peer import Beat
+from clpcore.model.picture import Picture
 from clpcore.model.requests import Op, Request
 from clpcore.model.revisions import Dispatch
 from clpcore.model.state import ClusterState, Decision
@@ -256,6 +258,11 @@ class Member:
     def present(self) -> MakeStatus:
         """Give what makes the status document of this moment; any thread may: states are values."""
         return functools.partial(self._setup.core.snapshot, self._config, self._turns.state)
+
+    def picture(self) -> Callable[[], Picture]:
+        """Give what makes the picture that forecasts begin with, with times measured here."""
+        took = self._setup.tally.took()
+        return functools.partial(picture.picture, self._config, self._turns.state, took)
 
     async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
         """Let the core decide on an operation; see ``verbs.Agent``."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from clpcore.simulate.cluster import Cluster as Cluster
-from clpcore.simulate.invariants import Violated as Violated
+from clpcore.simulate.rights import Violated as Violated
 from clpcore.simulate.scenario import Scenario as Scenario
 from clpcore.simulate.scenario import play as play

@@ -8,7 +8,8 @@ from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import ClusterState, Goal
 from clpcore.model.states import FinalAction, Phase, Presence
 from clpcore.simulate.cluster import Cluster
-from clpcore.simulate.invariants import Violated
+from clpcore.simulate.drivers import Drivers
+from clpcore.simulate.rights import Violated
 
 PATIENCE_MS = 30_000
 _LOOK_MS = 500
@@ -19,8 +20,10 @@ def calm(cluster: Cluster) -> None:
     cluster.network.heal()
     cluster.network.jitter = 0
     cluster.drivers.rules.clear()
+    cluster.drivers.times = Drivers().times
     for name, machine in cluster.machines.items():
         machine.fuse = None
+        machine.unkillable.clear()
         cluster.wake_up(name)
         cluster.boot(name)
         cluster.start_agent(name)

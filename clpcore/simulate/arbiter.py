@@ -6,13 +6,14 @@ import attrs
 
 from clpcore.model import arbitration
 from clpcore.model.arbitration import Holder, Record, Session
+from clpcore.model.ids import Boot
 from clpcore.model.inputs import Outcome
 from clpcore.model.states import Verdict
 
 
 @attrs.frozen
-class _Lease:
-    boot: int
+class Lease:
+    boot: Boot
     until: int
 
 
@@ -25,7 +26,7 @@ class Arbiter:
     """
 
     records: dict[str, Record] = attrs.field(factory=dict)
-    leases: dict[str, _Lease] = attrs.field(factory=dict)
+    leases: dict[str, Lease] = attrs.field(factory=dict)
     longest: int = 0
     refuses_until: int = 0
 
@@ -63,8 +64,10 @@ class Arbiter:
 
     def _claim(self, now: int, record: Record, me: Holder) -> Record:
         follows = record.epoch in (me.epoch - 1, 0)
-        holder = record.holder
+        holder, mine = record.holder, self.leases.get(me.server)
         free = holder is None or self._is_over(now, holder, me)
+        if mine is not None and mine.boot.counter > me.boot.counter:
+            return record  # a late word of a life that is over
         if not follows or not free or now < self.refuses_until:
             return record
         suspects = record.suspects if holder is None else (*record.suspects, holder)
@@ -74,29 +77,35 @@ class Arbiter:
         if holder.server == me.server and holder.boot.counter < me.boot.counter:
             return True
         lease = self.leases.get(holder.server)
-        return lease is None or lease.boot != holder.boot.counter or lease.until <= now
+        return lease is None or lease.boot != holder.boot or lease.until <= now
 
     def _lapses_in(self, now: int, record: Record) -> int | None:
         if record.holder is None:
             return None
         lease = self.leases.get(record.holder.server)
-        if lease is None or lease.boot != record.holder.boot.counter:
+        if lease is None or lease.boot != record.holder.boot:
             return None
         return max(0, lease.until - now)
 
     def _renew(self, now: int, session: Session) -> Outcome:
-        boot = session.boot.counter
         known = self.leases.get(session.server)
         names = {g: self.records.get(g, Record()) for g in session.held}
         if any(record.epoch == 0 for record in names.values()):
             return Outcome(verdict=Verdict.FAILED, detail="the arbiter has lost its memory")
-        kept = known is None or known.boot <= boot
+        kept = known is None or _may_follow(known, session.boot, now)
         for group, epoch in session.held.items():
             kept &= names[group].holder == Holder(session.server, session.boot, epoch)
         if kept:
             self.longest = max(self.longest, session.lease)
-            self.leases[session.server] = _Lease(boot, now + session.lease)
+            self.leases[session.server] = Lease(session.boot, now + session.lease)
         return Outcome(verdict=Verdict.OK, kept=kept)
+
+
+def _may_follow(known: Lease, boot: Boot, now: int) -> bool:
+    """Tell whether *boot* may have a session: two lives with one number have no order."""
+    if known.boot.counter == boot.counter and known.boot != boot:
+        return known.until <= now
+    return known.boot.counter <= boot.counter
 
 
 def _without(record: Record, me: Holder) -> Record:

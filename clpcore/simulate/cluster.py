@@ -13,6 +13,7 @@ from clpcore.model.actions import (
     Action,
     Activate,
     Answer,
+    Deactivate,
     Driven,
     Kill,
     Left,
@@ -106,6 +107,7 @@ class Cluster:
             machine.kept = machine.synced = Kept()
             machine.stored = None
             invariants.forget_lost_epochs(self)
+            self.history.promised.pop(name, None)  # nothing of it is left that could keep it
 
     def start_agent(self, name: str) -> None:
         """Start the agent, if the machine is on and it does not run."""
@@ -124,6 +126,8 @@ class Cluster:
         )
         machine.kept, machine.run = state.kept, state.run
         machine.agent = Agent(state)
+        if machine.frozen_until > self.now:
+            self.hang(name, machine.frozen_until - self.now)
         self._feed(machine, given.Tick)
         if machine.watched:
             self._feed(machine, given.Armed)
@@ -131,20 +135,23 @@ class Cluster:
 
     def pause(self, name: str, ms: int) -> None:
         """Freeze the machine for *ms*: its clock goes on, nothing on it runs."""
-        self.machines[name].frozen_until = self.now + ms
+        machine = self.machines[name]
+        machine.frozen_until = self.now + ms
+        self.after(ms, lambda: machine.thaw(self.now))
         self.hang(name, ms)
 
     def hang(self, name: str, ms: int) -> None:
         """Stop the agent for *ms*; the rest of the machine goes on, the watchdog, too."""
         agent = self.machines[name].agent
         if agent is not None:
-            agent.paused_until = self.now + ms
+            agent.paused_until = agent.late_until = self.now + ms
             self.after(ms, functools.partial(self._resume, self.machines[name], agent))
 
     def wake_up(self, name: str) -> None:
         """End a pause."""
         agent = self.machines[name].agent
         self.machines[name].frozen_until = self.now
+        self.machines[name].thaw(self.now)
         if agent is not None and agent.paused_until > self.now:
             agent.paused_until = self.now
             self._resume(self.machines[name], agent)
@@ -192,7 +199,7 @@ class Cluster:
         agent.state = decision.state
         for sentence in decision.because:
             self._watch(self.now, machine.name, sentence)
-        invariants.check(self, invariants.Moment(machine, before, taken, decision, kept, run))
+        self._check(invariants.Moment(machine, before, taken, decision, kept, run))
         self._feed_watchdog(machine, agent)
         self._wake(machine, agent, decision)
         if decision.because:
@@ -201,6 +208,9 @@ class Cluster:
             if machine.agent is not agent or self._burns(machine):
                 return
             self._act(machine, agent, action)
+
+    def _check(self, moment: invariants.Moment) -> None:
+        invariants.check(self, moment)
 
     def _wake(self, machine: Machine, agent: Agent, decision: Decision) -> None:
         """Tick exactly at wake_at, unless a later step says otherwise."""
@@ -366,8 +376,8 @@ class Cluster:
         rule, time = self.drivers.begin(machine.name, action)
 
         def done() -> None:
-            if machine.frozen_until > self.now:
-                self.after(machine.frozen_until + 1 - self.now, done)
+            if machine.frozen_until > self.now and isinstance(action, Activate | Deactivate):
+                machine.thaws.append(done)
             elif machine.agent is agent and action.id in agent.calls:
                 outcome = drivers.end(machine, action, rule)
                 if rule is None or rule.how != drivers.LOSE:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import attrs
 
 from clpcore.model.config import (
+    COUNTING,
+    LOCAL_SERVER,
     ClusterConfig,
     Group,
     Heartbeat,
@@ -123,6 +125,18 @@ def watched(config: ClusterConfig, name: str, recovery_target: str) -> ClusterCo
     """Give *config* with a monitor of the servers themselves."""
     made = Monitor(
         name=name, type="ipw", recovery_target=recovery_target, interval=10_000, critical=True
+    )
+    return attrs.evolve(config, monitors=(*config.monitors, made))
+
+
+def counting(config: ClusterConfig, name: str, monitors: str, threshold: int) -> ClusterConfig:
+    """Give *config* with a monitor that counts the errors of others; with commas between."""
+    made = Monitor(
+        name=name,
+        type=COUNTING,
+        recovery_target=LOCAL_SERVER,
+        interval=10_000,
+        settings={"monitors": monitors.split(","), "error_threshold": threshold},
     )
     return attrs.evolve(config, monitors=(*config.monitors, made))
 

@@ -19,14 +19,12 @@ from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.peer import Propose, Records
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Exclusion, Presence, Verdict
+from clpcore.simulate import rights
 from clpcore.simulate.machine import Machine, is_operation
+from clpcore.simulate.rights import Violated
 
 if TYPE_CHECKING:
     from clpcore.simulate.cluster import Cluster
-
-
-class Violated(AssertionError):
-    """A step broke a rule that must always hold."""
 
 
 @attrs.frozen
@@ -52,10 +50,18 @@ class History:
         claimed: by (server, group), the cohort that the claim had to ask.
         journaled: by (server, group), the newest epoch that its journal ever held.
         answered: the requests that have been answered.
+        words_are_true: no operator and no power interface has said what is not so.
+        holders: by group and epoch, who has activated under it, in which boot.
+        won: by server, boot and group, whom the arbiter has made a suspect by its claims.
+        promised: by server, until when it has promised not to claim.
 
     """
 
     exclusive: bool = True
+    words_are_true: bool = True
+    holders: dict[tuple[str, int], tuple[str, int]] = attrs.field(factory=dict)
+    won: dict[tuple[str, int, str], set[str]] = attrs.field(factory=dict)
+    promised: dict[str, int] = attrs.field(factory=dict)
     served: dict[str, tuple[int, str, int]] = attrs.field(factory=dict)
     unstopped: dict[tuple[str, str, str], int] = attrs.field(factory=dict)
     claimed: dict[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
@@ -72,9 +78,14 @@ def check(cluster: Cluster, moment: Moment) -> None:
     """
     if not moment.decision.actions and moment.before.kept is moment.decision.state.kept:
         wakes_later(cluster, moment)
+        rights.a_stop_begins_in_time(cluster, moment)
         return
-    for rule in RULES:
-        rule(cluster, moment)
+    for rule in (*RULES, *rights.RULES):
+        try:
+            rule(cluster, moment)
+        except Violated as violated:
+            violated.rule = rule.__name__
+            raise
 
 
 def _fail(cluster: Cluster, moment: Moment, what: str) -> None:
@@ -185,7 +196,8 @@ def _is_cleared(cluster: Cluster, moment: Moment) -> None:
             _fail(cluster, moment, f"{group} is served as {mine}, and the arbiter says {found}")
         for each in moment.decision.state.kept.records[group].evidence:
             machine = cluster.machines[each.server]
-            if not _true(cluster, machine, each.boot, each.kind):
+            known = each.kind is EvidenceKind.NEW_BOOT and not machine.serves(group)
+            if not known and not _true(cluster, machine, each.boot, each.kind):
                 _fail(cluster, moment, f"{group}: {each} is not true: {machine.stored}")
 
 
@@ -216,6 +228,8 @@ def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> 
         return not cluster.config.exclusive
     if kind is EvidenceKind.LEASE:
         return True  # that nobody serves beside it, other rules look after
+    if kind in (EvidenceKind.FENCED, EvidenceKind.OPERATOR) and not cluster.history.words_are_true:
+        return True
     life = machine.stored
     if not machine.on or life is None or machine.run.left:
         return True

@@ -41,6 +41,7 @@ class Agent:
 
     state: ClusterState
     paused_until: int = 0
+    late_until: int = 0  # virtual time of the end of its last pause
     backlog: list[MakeInput] = attrs.field(factory=list)
     wake: int | None = None
     calls: dict[int, Driven] = attrs.field(factory=dict)
@@ -77,6 +78,7 @@ class Machine:
     watched: bool = True  # it has a watchdog
     bites_at: int | None = None  # virtual time at which the watchdog resets it
     frozen_until: int = 0  # virtual time
+    thaws: list[Callable[[], None]] = attrs.field(factory=list)  # what ends when it thaws
     fuse: int | None = None  # how many more actions before the machine dies
     fused: bool = True  # the machine dies of the fuse; else its agent alone
     wall: int = 0  # by how many ms its wall clock is ahead
@@ -99,6 +101,13 @@ class Machine:
         if self.lossy:
             self.kept = self.synced
 
+    def thaw(self, now: int) -> None:
+        """Let what was frozen on the way come to its end."""
+        if self.frozen_until <= now:
+            ends, self.thaws = self.thaws, []
+            for end in ends:
+                end()
+
     def begin_life(self) -> Incarnation:
         """Give the incarnation of an agent that starts now; as the runtime does it."""
         last = max(
@@ -114,7 +123,7 @@ class Machine:
         else:
             life = Life(Boot(last.boot.counter + 1, boot_id), 1)
         if self.remembered is not None and self.remembered.boot.counter != life.boot.counter:
-            self.run = BootKept(left=self.run.left)
+            self.run = BootKept(left=self.run.left, suspended=self.run.suspended)
         self.stored = self.remembered = life
         return Incarnation(life.boot, life.start)
 
@@ -130,7 +139,7 @@ class Machine:
             match action:
                 case Left(stay=False):
                     self._end_life()
-                    self.run = BootKept()
+                    self.run = BootKept(suspended=self.run.suspended)
                 case Left() | Send(letter=Bye()):
                     self._end_life()
                 case RaiseBoot(counter):

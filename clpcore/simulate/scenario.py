@@ -18,12 +18,14 @@ from clpcore.model.actions import Answer
 from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Leave
 from clpcore.model.reasons import Because
+from clpcore.model.requests import ServerConfirmDown
 from clpcore.simulate import aftermath
 from clpcore.simulate.cluster import Cluster
 from clpcore.simulate.drivers import Rule
 from clpcore.simulate.example import (
     altered,
     arbitrated,
+    counting,
     example,
     fenced,
     resolved,
@@ -39,7 +41,8 @@ _UNITS = {"ms": 1, "s": 1_000, "min": 60_000}
 class Scenario:
     """One play: a configuration, then a cluster, and the lines that it has spoken."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet  # what the servers say is not written down
         self.config: ClusterConfig = example()
         self.seed = 0
         self.lines: list[str] = []
@@ -47,7 +50,8 @@ class Scenario:
     @functools.cached_property
     def cluster(self) -> Cluster:
         """Give the cluster; the configuration is fixed from now on."""
-        cluster = Cluster(self.config, seed=self.seed, watch=self._hear)
+        watch = None if self.quiet else self._hear
+        cluster = Cluster(self.config, seed=self.seed, watch=watch)
         cluster.history.exclusive = self.config.exclusive
         return cluster
 
@@ -116,6 +120,10 @@ class Scenario:
         """``watcher ipw1 local server``: a monitor of the server itself; or ``all groups``."""
         self.config = watched(self.config, name, " ".join(recovery_target))
 
+    def do_counter(self, name: str, monitors: str, threshold: str = "0") -> None:
+        """``counter mtw1 ipw1,ipw2 2``: a monitor that counts the errors of others."""
+        self.config = counting(self.config, name, monitors, int(threshold))
+
     def do_seed(self, number: str) -> None:
         """``seed 7``: the dice of the network."""
         self.seed = int(number)
@@ -151,7 +159,8 @@ class Scenario:
     def do_kill(self, server: str, actions: str = "") -> None:
         """``kill node1``: cut the power; ``kill node1 2``: two actions later, amid a decision."""
         if actions:
-            self.cluster.machines[server].fuse = int(actions)
+            machine = self.cluster.machines[server]
+            machine.fuse, machine.fused = int(actions), True
         else:
             self.cluster.kill(server)
 
@@ -160,9 +169,13 @@ class Scenario:
         self.cluster.kill(server)
         self.cluster.boot(server)
 
-    def do_kill_agent(self, server: str) -> None:
-        """``kill-agent node1``: resources go on."""
-        self.cluster.kill_agent(server)
+    def do_kill_agent(self, server: str, actions: str = "") -> None:
+        """``kill-agent node1``: resources go on; ``kill-agent node1 2``: two actions later."""
+        if actions:
+            machine = self.cluster.machines[server]
+            machine.fuse, machine.fused = int(actions), False
+        else:
+            self.cluster.kill_agent(server)
 
     def do_start_agent(self, server: str) -> None:
         """``start-agent node1``: a start of the same boot."""
@@ -176,6 +189,25 @@ class Scenario:
     def do_lose_journal(self, server: str) -> None:
         """``lose-journal node1``: the agent ends, and its journal is gone."""
         self.cluster.kill_agent(server, lose_journal=True)
+
+    def do_lossy(self, server: str) -> None:
+        """``lossy node1``: a power cut takes from its disk what no action has waited for."""
+        self.cluster.machines[server].lossy = True
+
+    def do_wall(self, server: str, number: str, unit: str) -> None:
+        """``wall node1 -3600 s``: its wall clock is set otherwise."""
+        self.cluster.machines[server].wall += int(number) * _UNITS[unit]
+
+    def do_vouch(self, server: str, other: str, how: str = "") -> None:
+        """``vouch node1 node2``: asked at node1, an operator looks whether node2 is off.
+
+        Only then he says so; ``vouch node1 node2 blindly``: he says so without looking.
+        """
+        awake = self.cluster.machines[server].frozen_until <= self.cluster.now
+        if how == "blindly":
+            self.cluster.history.words_are_true = False
+        if how == "blindly" or (awake and not self.cluster.machines[other].on):
+            self.cluster.ask(server, ServerConfirmDown(other))
 
     def do_leave(self, server: str) -> None:
         """``leave node1``: the service manager stops the agent."""
@@ -225,12 +257,18 @@ class Scenario:
         """``tell exec1 node1 activate fails [2] [no such file]``: the next two times.
 
         how: fails, stalls, raises, works; refuses: the configuration is wrong; vanishes: it works,
-        and the core never hears of it; of a probe also lies; of an observe also errors, warns.
+        and the core never hears of it; of a probe also lies; of an observe also errors, warns; of
+        an ask silent; of a fence lies: it says that it is done; late: it comes when nobody waits
+        for it any more, as that of an arbitrate can.
         """
         times = int(rest[0]) if rest and rest[0].isdigit() else None
         text = " ".join(rest if times is None else rest[1:])
         rule = Rule(name=name, server=server, verb=verb, how=how, text=text, times=times)
         self.cluster.drivers.tell(rule)
+
+    def do_unkillable(self, resource: str, server: str) -> None:
+        """``unkillable exec1 node1``: no signal ends what it runs, until the machine is reset."""
+        self.cluster.machines[server].unkillable.add((self._group_of(resource), resource))
 
     def do_takes(self, verb: str, number: str, unit: str) -> None:
         """``takes activate 3 s``: from now on."""

@@ -15,7 +15,9 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from clp_lab.conf import cluster_key, plan_of
+from clp_lab import guarded
+from clp_lab.conf import cluster_key, plan_of, witness_key
+from clp_lab.guarded import Protection
 from clp_lab.plan import BalancerPlan
 from clp_lab.trial import Trial, on_trial
 
@@ -89,6 +91,36 @@ def make_cluster(conf: Callable[..., Path], key: Path) -> Iterator[Callable[...,
             plan = plan_of(conf(extra, timeout, scripts), key, BalancerPlan(interval=50))
             trial = stack.enter_context(on_trial(attrs.evolve(plan, **changes), *ports))
             stack.enter_context(_watched(trial, declares))
+            return trial
+
+        yield make
+
+
+@pytest.fixture
+def make_guarded(key: Path) -> Iterator[Callable[..., Trial]]:
+    """Starts a cluster with that protection, the group on node1, and a witness outside.
+
+    Arguments: TOML beside `clp_lab.guarded`; the lease in seconds; the kinds of `Trial.faults` that
+    the test declares; fields of the lab's plan.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def make(
+            protection: Protection,
+            extra: str = "",
+            *,
+            lease: float = guarded.LEASE_S,
+            declares: Collection[str] = (),
+            **changes: Any,  # noqa: ANN401 - fields of the plan
+        ) -> Trial:
+            conf = stack.enter_context(guarded.conf_of(protection, extra=extra, lease=lease))
+            witness = stack.enter_context(witness_key())
+            plan = plan_of(conf, key, BalancerPlan(interval=50), witness=witness)
+            trial = stack.enter_context(on_trial(attrs.evolve(plan, **changes)))
+            stack.enter_context(_watched(trial, declares))
+            if trial.home() != "node1":  # whoever had its first word of the arbiter sooner
+                trial.do("node2", "group", "move", "failover1", "--to", "node1")
+            trial.wait_ready()
             return trial
 
         yield make

@@ -59,6 +59,22 @@ def test_a_notice_moves_the_group_away_until_it_is_cleared(make_cluster: MakeClu
     cluster.until(lambda: cluster.group("node2")["servers"]["node1"]["can_take"])
 
 
+def test_a_suspended_monitor_stays_so_over_a_stop_of_the_cluster(cluster: Trial) -> None:
+    _run(cluster, "node1", "clpmonctrl -s -m lbppw1 -h node1")
+    _run(cluster, "node1", "clpcl -t -a")
+    _run(cluster, "node1", "clpmonctrl -s -m lbppw1 -h node2")
+    _run(cluster, "node1", "clpcl -s -a -w 20")
+    assert [_looks(cluster, "lbppw1", on) for on in cluster.names] == ["Suspend", "Suspend"]
+    _run(cluster, "node2", "clpmonctrl -r -m lbppw1")
+    cluster.until(lambda: _looks(cluster, "lbppw1", "node2") == "Online")
+    assert _looks(cluster, "lbppw1", "node1") == "Suspend"
+
+
+def _looks(cluster: Trial, monitor: str, on: str) -> str:
+    """Give the state of a monitor on one server, as that server shows it."""
+    return str(cluster.monitor(monitor, on)["servers"][on]["state"])
+
+
 def test_a_machine_goes_with_its_server_and_what_scripts_say_is_kept(cluster: Trial) -> None:
     _run(cluster, "node1", "clplogcmd -m hello -l WARN -i 3")
     said = cluster.wait_told("logcmd2", by="node1")

@@ -57,6 +57,20 @@ def test_one_that_cannot_be_executed_is_told(load: Load, specs: Specs, tmp_path:
     assert f"{path} is not executable. chmod +x {path}" in _said(load(_APP), specs, tmp_path)[0]
 
 
+@pytest.mark.parametrize("place", ["g1", "g1/app1", "g1/app1/start.sh"])
+def test_a_link_on_the_way_to_one_is_told_and_an_absolute_path_may_have_some(
+    load: Load, specs: Specs, tmp_path: Path, place: str
+) -> None:
+    scripts, link = tmp_path / "scripts", tmp_path / "scripts" / place
+    _script(scripts / "g1" / "app1" / "start.sh")
+    link.rename(tmp_path / "away")
+    link.symlink_to(tmp_path / "away")
+    (said,) = _said(load(_APP), specs, scripts)
+    assert f"{link} is a symbolic link, and a revision holds none. Put the file itself" in said
+    absolute = _APP + f"start = '{scripts / 'g1/app1/start.sh'}'"
+    assert _said(load(absolute), specs, scripts) == []
+
+
 @pytest.mark.parametrize("server", ["node1", "node2"])
 def test_each_server_looks_for_its_own(
     load: Load, specs: Specs, tmp_path: Path, server: str

@@ -72,6 +72,31 @@ CATALOGUE = {
         "en": "An operator has stopped {resources}; nothing watches what is stopped.",
         "remedy": "clp resource start RESOURCE",
     },
+    "rc413": {
+        "severity": "error",
+        "en": "Server {server} could not be stopped by force: {reason}.",
+        "remedy": "Look whether {server} is off. Only if it is: clp server confirm-down {server}.",
+    },
+    "nm43": {
+        "severity": "error",
+        "en": "A network partition: {server} is cut off. Action: {action}.",
+        "remedy": "Correct the network of {server}.",
+    },
+    "nm37": {
+        "severity": "error",
+        "en": "NP resolution {np} does not answer on {server} ({tries} questions in a row).",
+        "remedy": "Check its target, and the network of {server}.",
+    },
+    "rc603": {
+        "severity": "error",
+        "en": "Arbiter {arbiter} does not answer on {server}: {reason}.",
+        "remedy": "Correct that: no other server can take over.",
+    },
+    "rc604": {
+        "severity": "info",
+        "en": "Group {group} waits at the arbiter: {server} holds it with epoch {epoch}.",
+    },
+    "pm1": {"severity": "info", "en": "The agent of {server} begins (boot {boot})."},
     "pm500": {"severity": "error", "en": "The store {path} cannot be written: {reason}."},
     "op12": {"severity": "error", "en": "The request was not done within {ms} ms."},
 }
@@ -214,7 +239,12 @@ def status() -> dict[str, Any]:
         "view": {"counter": 3, "leader": "node1", "members": ["node1", "node2"]},
         "verification": False,
         "suspended": False,
+        "policy": "cohort",
         "exclusive": "guaranteed",
+        "cut_off": None,
+        "np": [],
+        "fencing": [],
+        "arbiter": None,
         "troubles": [],
         "servers": [_server("node1", 1, None), _server("node2", 2, 480)],
         "groups": [_group()],
@@ -234,6 +264,7 @@ def _server(name: str, number: int, heard: int | None) -> dict[str, Any]:
         "join": number,
         "drained": False,
         "evidence": None,
+        "forced_stop": None,
         "heard_ms_ago": heard,
         "heartbeats": [{"name": "lanhb1", "type": "lanhb", "state": "Normal"}],
     }

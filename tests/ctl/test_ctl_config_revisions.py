@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,6 +130,17 @@ def test_what_servers_found_is_told_by_server(agent: Agent, clp: Clp) -> None:
     assert agent.asked[-1]["source"] == "1"
     out, _, _ = clp("config apply --yes --json")
     assert json.loads(out)["servers"]["node2"]["findings"] == [_FOUND]
+
+
+@pytest.mark.parametrize("verb", ["apply", "apply --offline", "rollback 1"])
+def test_a_comment_that_nobody_could_keep_is_refused_before_anybody_is_asked(
+    agent: Agent, clp: Clp, verb: str
+) -> None:
+    comment = os.fsdecode(b"caf\xe9")
+    out, err, code = clp(f"config {verb} --yes --comment {comment}")
+    assert (out, code) == ("", Exit.USAGE)
+    assert "--comment: 'caf\\udce9' is no text in UTF-8" in err
+    assert agent.asked == []
 
 
 def test_an_agent_that_goes_away_leaves_it_open(agent: Agent, clp: Clp) -> None:

@@ -188,6 +188,71 @@ def _drained(status: Document) -> None:
     group["servers"]["node1"]["note"] = group["because"]
 
 
+def _protected(status: Document) -> None:
+    """NP resolution, forced stop and an arbiter, all of them well."""
+    status["policy"] = "both"
+    well = {"state": "Normal", "detail": ""}
+    status["np"] = [{"name": "httpnp1", "type": "httpnp", **_one("Normal", node1=well)}]
+    status["fencing"] = [{"name": "power1", "type": "script", **_one("Normal", node2=well)}]
+    status["arbiter"] = {
+        "name": "witness1",
+        "type": "witness",
+        "state": "Normal",
+        "detail": "",
+        "lease_ms": 60_000,
+        "lease_left_ms": 57_200,
+        "stops_in_ms": 10_100,
+        "promised_to": [],
+        "promised_by": [],
+        "asks_for_promises": False,
+    }
+
+
+def _one(state: str, **servers: Document) -> Document:
+    return {"state": state, "servers": servers}
+
+
+def _not_fenced(status: Document) -> None:
+    """The owner is silent, and its forced stop has failed."""
+    _silent(status)
+    _protected(status)
+    reason = "the power interface answers 403"
+    failed = {"key": "rc413", "args": {"server": "node1", "reason": reason}}
+    status["np"] = []
+    power1 = {"state": "Error", "detail": reason}
+    status["fencing"] = [{"name": "power1", "type": "script", **_one("Error", node1=power1)}]
+    status["servers"][0]["forced_stop"] = {
+        "because": failed,
+        "fence": "power1",
+        "boot": 1,
+        "failed_tries": 0,
+        "of": 3,
+        "failed": reason,
+    }
+    status["groups"][0]["because"] = failed
+    status["groups"][0]["servers"]["node2"] |= {"note": failed}
+
+
+def _cut_off(status: Document) -> None:
+    """Seen from node2: nobody answers it, neither node1 nor NP resolution nor the arbiter."""
+    _silent(status)
+    _protected(status)
+    status["fencing"] = []
+    status["cut_off"] = {"key": "nm43", "args": {"server": "node2", "action": "none"}}
+    down = {"state": "Error", "detail": "connection timed out"}
+    status["np"] = [{"name": "httpnp1", "type": "httpnp", **_one("Error", node2=down)}]
+    status["arbiter"] |= {
+        "state": "Error",
+        "detail": "connection timed out",
+        "lease_left_ms": 31_000,
+        "stops_in_ms": 0,
+        "asks_for_promises": True,
+        "promised_to": ["node1"],
+    }
+    waits = {"group": "failover1", "server": "node1", "epoch": "7"}
+    status["groups"][0]["because"] = {"key": "rc604", "args": waits}
+
+
 _SCENARIOS = {
     "status_normal": _normal,
     "status_failed_over": _failed_over,
@@ -205,6 +270,10 @@ _SCENARIOS = {
     "why_elsewhere": _failing_elsewhere,
     "status_suspended": _suspended,
     "status_drained": _drained,
+    "status_protected": _protected,
+    "status_not_fenced": _not_fenced,
+    "status_cut_off": _cut_off,
+    "why_after_reboot": _normal,
 }
 _WITHOUT_AGENT = ("no_agent", "usage", "help")
 
@@ -235,6 +304,12 @@ _PAST = [
         server="node2",
     ),
 ]
+
+
+_BEGAN = _row(
+    1_795_000_090_000, "pm1", "info", "The agent of node2 begins.", server="node2", boot="2"
+)
+_AFTER_A_REBOOT = [*(each["row"] for each in _PAST), {**_BEGAN["row"], "boot": 2}]
 
 
 def _asked(request: Document) -> list[Document]:
@@ -297,6 +372,8 @@ def test_dialogue(scenario: str, status: Document, answers: Document, clp: Clp, 
         "ask": _asked,
         "plugins": [{"ok": True, "plugins": _PLUGINS}],
     }
+    if scenario == "why_after_reboot":
+        answers["why"] = [{"ok": True, "because": _AFTER_A_REBOOT}]
     hold(_file(scenario), _typed(clp), _steady)
 
 

@@ -49,11 +49,35 @@ def test_a_name_that_is_none(clp: Clp, here: Path, name: str) -> None:
     assert list(here.iterdir()) == []
 
 
-def test_a_name_that_is_taken(clp: Clp, here: Path) -> None:
-    _, complaint, code = clp("new resource lbpp")
-    assert code == Exit.REFUSED
-    assert "resource 'lbpp' already comes from plugin lbpp of clpcore-lbpp" in complaint
+@pytest.mark.parametrize("name", ["class", "none", "true", "async", "config", "world"])
+def test_a_name_that_would_break_the_code(clp: Clp, here: Path, name: str) -> None:
+    _, complaint, code = clp(f"new resource {name}")
+    assert (code, "a word of the code" in complaint) == (Exit.USAGE, True)
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("resource fipw", ""),  # only a monitor has it
+        ("monitor fipw", "monitor 'fipw' already comes from plugin fip of clpcore-fip"),
+        ("monitor lbpp", "a plugin lbpp is installed here already"),
+        ("resource lab", "the distribution clp-lab is installed here already"),
+        ("monitor example", "the distribution clp-example is installed here already"),
+        ("resource beacon", "the package clp_beacon is installed here already"),
+    ],
+)
+def test_a_name_that_is_taken(
+    clp: Clp, here: Path, monkeypatch: pytest.MonkeyPatch, line: str, taken: str
+) -> None:
+    site = here / "site"
+    site.mkdir()
+    (site / "clp_beacon.py").write_text("raise AssertionError('it is not imported')")
+    monkeypatch.syspath_prepend(site)
+    _, complaint, code = clp(f"new {line}")
+    assert taken in complaint
+    assert code == (Exit.REFUSED if taken else Exit.DONE)
+    assert (here / "clp-fipw").exists() is not bool(taken)
 
 
 def test_nothing_is_overwritten(clp: Clp, here: Path) -> None:

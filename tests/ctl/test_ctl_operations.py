@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +52,7 @@ _ASKED = {
     "group stop --all": requests.GroupStop("failover1"),
     "resource start exec1": requests.ResourceStart("failover1", "exec1"),
     "resource stop exec1 --force": requests.ResourceStop("failover1", "exec1", force=True),
+    "server confirm-down node2 --yes": requests.ServerConfirmDown("node2"),
     "resource restart lbpp1 --group failover1": requests.ResourceRestart("failover1", "lbpp1"),
 }
 
@@ -252,3 +255,37 @@ def test_without_a_trouble_that_waits_nothing_is_acknowledged(
     assert "end by themselves" in clp("cluster acknowledge")[0]
     assert json.loads(clp("cluster acknowledge --json")[0])["changed"] is False
     assert {request["do"] for request in asked} == {"status"}
+
+
+# -- the word that a server has stopped
+
+
+def _typed(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(line))
+
+
+def test_the_word_that_a_server_is_down_is_taken_after_its_name_was_typed(
+    clp: Clp, asked: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _typed(monkeypatch, "node2\n")
+    _, said, code = clp("server confirm-down node2")
+    assert (code, "THEY RUN TWICE" in said) == (Exit.DONE, True)
+    assert asked[-1]["op"] == {"is": "ServerConfirmDown", "server": "node2"}
+
+
+@pytest.mark.parametrize("line", ["y\n", "\n", "node1\n"])
+def test_no_other_answer_is_that_word(
+    clp: Clp, asked: list[Document], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    _typed(monkeypatch, line)
+    assert clp("server confirm-down node2")[2] == Exit.REFUSED
+    assert [request["do"] for request in asked] == ["status"]
+
+
+def test_without_a_terminal_that_word_needs_a_flag(clp: Clp, asked: list[Document]) -> None:
+    assert clp("server confirm-down node2")[2] == Exit.USAGE
+    assert [request["do"] for request in asked] == ["status"]

@@ -125,7 +125,7 @@ def test_other_commands_go_on_without_it(
     assert "Traceback" not in err
 
 
-def test_a_driver_that_ends_the_check_itself_is_told(
+def test_a_driver_that_ends_the_check_itself_is_refused_by_name(
     clp: Clp, install: Install, conf: Path
 ) -> None:
     install(
@@ -146,9 +146,10 @@ def clp_register(register):
     )
     assert clp("config check")[2] == Exit.DONE
     (conf / "bad.toml").write_text("[group.failover1.resource.bad1]\ntype = 'bad'\n")
-    _, err, code = clp("config check")
-    assert code == Exit.REFUSED
-    assert "gave no result: it ended with code 5 before it answered" in err
+    out, _, code = clp("config check")
+    assert code == Exit.BAD_CONFIG
+    said = " ".join(out.split())
+    assert "Plugin bad of bad-bad cannot be loaded: the process that loads it ended with" in said
 
 
 def test_no_plugin_is_loaded_into_the_command(clp: Clp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,3 +105,95 @@ def test_nobody_knows_the_resources_of_a_silent_server() -> None:
     (group,) = _seen(play, "node2")["groups"]
     assert (group["server"], group["state"]) == ("node1", "Unknown")
     assert {each["state"] for each in group["resources"]} == {"Unknown"}
+
+
+# -- what keeps groups from running twice
+
+
+def _because(document: Document) -> str:
+    (group,) = document["groups"]
+    return group["because"]["key"] if group["because"] else ""
+
+
+def test_np_resolution_is_shown_as_this_server_finds_it() -> None:
+    play = _play("np np1", "np maj1 majoritynp", "begin node1 node2", "cut node1 np1", "run 2 min")
+    np1, maj1 = _seen(play, "node1")["np"]
+    assert (np1["state"], np1["servers"]["node1"]["state"]) == ("Error", "Error")
+    assert (maj1["state"], maj1["servers"]["node1"]["detail"]) == ("Normal", "2/2")
+    assert [each["state"] for each in _seen(play, "node2")["np"]] == ["Normal", "Normal"]
+    assert set(np1["servers"]) == {"node1"}
+
+
+def test_a_group_that_waits_for_np_resolution_says_so() -> None:
+    unasked = "tell np1 node2 ask raises no route"
+    play = _play("np np1", "begin node1 node2", unasked, "kill node1", "run 1 min")
+    document = _seen(play, "node2")
+    assert (_because(document), document["np"][0]["state"]) == ("rc591", "Caution")
+    assert document["np"][0]["servers"]["node2"]["detail"] == "no route"
+    assert (document["cut_off"], document["exclusive"]) == (None, "not guaranteed")
+
+
+def test_a_server_that_is_cut_off_says_so() -> None:
+    play = _play("np np1", "set np_action none", "begin node1 node2", "cut node2 node1")
+    for line in ("cut node2 np1", "run 1 min"):
+        play.do(line)
+    assert _seen(play, "node2")["cut_off"]["key"] == "nm43"
+    assert _seen(play, "node1")["cut_off"] is None
+    assert _seen(play, "node1")["servers"][1]["evidence"] == "NP resolution"
+
+
+def test_a_forced_stop_is_shown_from_its_beginning_to_its_failure() -> None:
+    fails = "tell power1 node2 fence fails no answer"
+    play = _play("fencing power1", "begin node1 node2", fails, "kill node1", "run 1 min")
+    document = _seen(play, "node2")
+    stop = document["servers"][0]["forced_stop"]
+    assert (stop["because"]["key"], stop["failed"], stop["fence"]) == (
+        "rc413",
+        "no answer",
+        "power1",
+    )
+    assert _because(document) == "rc413"
+    assert document["servers"][1]["forced_stop"] is None
+    (power1,) = document["fencing"]
+    assert {n: each["state"] for n, each in power1["servers"].items()} == {"node1": "Normal"}
+    assert document["exclusive"] == "guaranteed"
+
+
+def test_a_forced_stop_that_is_confirmed_is_evidence() -> None:
+    play = _play("fencing power1", "begin node1 node2", "cut node1 node2", "run 1 min")
+    left = next(s for s in ("node1", "node2") if play.cluster.machines[s].agent)
+    gone = next(s for s in _seen(play, left)["servers"] if s["name"] != left)
+    assert (gone["evidence"], gone["forced_stop"]) == ("forced stop", None)
+
+
+def test_the_lease_and_what_waits_for_it_are_shown() -> None:
+    play = _play("arbiter witness1 10000", "begin node1 node2", "run 1 min")
+    arbiter = _seen(play, "node1")["arbiter"]
+    assert (arbiter["state"], arbiter["lease_ms"]) == ("Normal", 10_000)
+    assert 0 < arbiter["stops_in_ms"] < arbiter["lease_left_ms"] <= 10_000
+    assert _seen(play, "node1")["policy"] == "lease"
+    for line in ("kill node1", "run 7 s"):
+        play.do(line)
+    assert _because(_seen(play, "node2")) == "rc604"
+    for line in ("cut node2 witness1", "run 1 min"):
+        play.do(line)
+    document = _seen(play, "node2")
+    assert document["arbiter"]["state"] == "Error"
+    assert document["arbiter"]["detail"] == "no answer in time"
+
+
+def test_promises_are_shown_on_both_sides() -> None:
+    lost = ("cut node1 witness1", "cut node2 witness1")
+    play = _play("arbiter witness1 10000", "begin node1 node2", *lost, "run 8100 ms")
+    home = play.cluster.config.server_names[0]
+    one, two = _seen(play, home)["arbiter"], _seen(play, "node2")["arbiter"]
+    assert (one["asks_for_promises"], one["promised_by"]) == (True, ["node2"])
+    assert two["promised_to"] == [home]
+
+
+def test_nobody_asks_anything_while_the_cluster_service_is_stopped() -> None:
+    add = ("np np1", "fencing power1", "arbiter witness1 10000")
+    play = _play(*add, "begin node1 node2", "node1$ clp cluster stop", "run 1 min")
+    document = _seen(play, "node1")
+    found = [*document["np"], *document["fencing"], document["arbiter"]]
+    assert {each["state"] for each in found} == {"Offline"}

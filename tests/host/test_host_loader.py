@@ -209,11 +209,83 @@ def test_a_plugin_that_breaks_a_rule_of_the_hooks(shelf: Shelf, source: str, rea
         ("make=None", "resource 'x' has no make: nothing can drive it"),
         ("make=None, kind=api.Kind.MONITOR", "monitor 'x' has no make: nothing can drive it"),
         ("needs=('sh', 'clp-no-such')", "resource 'x' needs clp-no-such, not found on PATH"),
+        ("kind='resource'", "the kind of its driver 'x' is 'resource', not one of api.Kind"),
+        ("api='0.1'", "the api of its driver 'x' is '0.1', not an api.ApiVersion"),
+        ("summary=None", "the summary of its driver 'x' is None, not a line of printable text"),
+        (r"summary='\x1b[2J'", r"the summary of its driver 'x' is '\x1b[2J', not a line"),
+        (r"summary='a\nb'", r"the summary of its driver 'x' is 'a\nb', not a line"),
+        ("summary=' '", "the summary of its driver 'x' is ' ', not a line"),
+        ("make='Driver'", "the make of its driver 'x' is 'Driver', not what can be called"),
+        ("validate=None", "the validate of its driver 'x' is None, not what can be called"),
+        ("capabilities=None", "the capabilities of its driver 'x' is None, not a set of"),
+        ("capabilities={'address'}", "the capabilities of its driver 'x' is {'address'}, not a"),
+        ("defaults=None", "the defaults of its driver 'x' is None, not a mapping"),
+        ("defaults={1: 2}", "the defaults of its driver 'x' is {1: 2}, not a mapping"),
+        ("pairs_with='xw'", "the pairs_with of its driver 'x' is 'xw', not a tuple of texts"),
+        ("activates_after=(1,)", "the activates_after of its driver 'x' is (1,), not a tuple"),
+        ("needs='sh'", "the needs of its driver 'x' is 'sh', not a tuple of texts"),
     ],
 )
 def test_a_driver_that_breaks_a_rule(shelf: Shelf, words: str, reason: str) -> None:
-    shelf.add_specs("bad", 'spec("fine")', f'spec("x", {words})')
+    shelf.add_specs("bad", 'spec("fine")', f'spec(**(dict(name="x") | dict({words})))')
     assert shelf.refusal().reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "name", ["'../../etc'", r"'a\nb'", "''", "'A'", "'1a'", "None", "7", r"'\x1b[2J'", "'a' * 41"]
+)
+def test_a_driver_whose_name_is_none(shelf: Shelf, name: str) -> None:
+    shelf.add_specs("bad", f"spec({name})")
+    refused = shelf.refusal()
+    assert "not a word of at most 40 small letters" in refused.reason
+    assert refused.reason.isprintable()
+    assert refused.remedy == "Give its DriverSpec another name."
+
+
+# -- the check of settings
+
+
+def check(shelf: Shelf, body: str) -> tuple[list[api.Problem], list[str]]:
+    """Give what a check with such a body finds, and which plugin's code was told to run when."""
+    source = f"{_GOOD}\ndef validate(config):\n    {body}\n"
+    shelf.add("bad", source + _REGISTER.format(specs='spec("x", validate=validate)'))
+    begun: list[str] = []
+    registry = host.load(shelf.points(), begins=begun.append)
+    spec = registry.specs[api.Kind.RESOURCE, "x"]
+    begun.clear()
+    return list(spec.validate(spec.config())), begun
+
+
+def test_a_check_that_keeps_the_contract_is_passed_on(shelf: Shelf) -> None:
+    found, begun = check(shelf, "yield api.Problem('size', 'too large', 'Less.')")
+    assert found == [api.Problem("size", "too large", "Less.")]
+    assert begun == ["bad", ""]
+
+
+@pytest.mark.parametrize(
+    ("body", "how"),
+    [
+        ("yield 'too large'", "gives 'too large', which is no api.Problem of texts"),
+        ("yield api.Problem('size', None)", "gives Problem(key='size', what=None, remedy='')"),
+        ("return None", "raises TypeError: 'NoneType' object is not iterable"),
+        ("raise ValueError('no')", "raises ValueError: no"),
+        ("yield 1 / 0", "raises ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", "raises SystemExit: 0"),
+    ],
+)
+def test_a_check_that_breaks_the_contract_names_its_owner(
+    shelf: Shelf, body: str, how: str
+) -> None:
+    ((problem,), begun) = check(shelf, body)
+    said = "The check of these settings by resource 'x' from plugin bad of dist-bad 1.0 "
+    assert problem.what.startswith(said + how)
+    assert problem.remedy == "Mend or uninstall dist-bad."
+    assert begun == ["bad", ""]
+
+
+def test_a_check_without_an_end_is_ended(shelf: Shelf) -> None:
+    found, _ = check(shelf, "while True: yield api.Problem('size', 'too large')")
+    assert len(found) == 100
 
 
 def test_the_remedy_of_a_misspelt_hook_is_its_name(shelf: Shelf) -> None:

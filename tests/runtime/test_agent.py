@@ -30,6 +30,7 @@ from clpcore.model.revisions import About, Revision
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Event, Phase, Role, Verdict
 from clpcore.runtime import agent as agent_module
+from clpcore.runtime import leaving
 from clpcore.runtime.agent import Agent, Documents
 from clpcore.runtime.deeds import End
 from clpcore.runtime.driving import processes
@@ -394,7 +395,7 @@ def test_a_process_that_a_resource_keeps_is_missed_at_once(
 async def test_a_leave_that_takes_too_long_ends_without_having_left(
     tmp_path: Path, config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_module, "_LEAVE_EXTRA", 100)
+    monkeypatch.setattr(leaving, "_LEAVE_EXTRA", 100)
 
     core = Script({given.Leave: lambda state, _: quiet(state, phase=Phase.LEAVING)})
     async with running(tmp_path, config, core) as one:

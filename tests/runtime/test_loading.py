@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from clpcore.api import Kind
 from clpcore.runtime import loading
 from clpcore.runtime.loading import Loaded, Loading, LoadingError
-from clpcore.runtime.places import Root
+from clpcore.runtime.places import Root, Whereabouts
 
 CONFIG = """
 [cluster]
@@ -34,11 +35,26 @@ def root(tmp_path: Path) -> Root:
     found = Root(tmp_path)
     found.conf.mkdir(parents=True)
     (found.conf / "cluster.toml").write_text(CONFIG)
+    for name in ("start.sh", "stop.sh"):
+        script(found, name)
     return found
 
 
+def script(root: Root, name: str) -> Path:
+    """Give a script of the resource."""
+    path = root.scripts / "failover1/exec1" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def load(root: Root, server: str = "node1") -> Loaded:
+    return Loading.begin(Whereabouts(root=root, server=server, lab=True)).result()
+
+
 def test_it_gives_configuration_owners_and_facts(root: Root) -> None:
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is not None
     assert loaded.config.server_names == ("node1", "node2")
     assert loaded.owners[Kind.RESOURCE, "exec"] == "exec"
@@ -50,21 +66,54 @@ def test_it_gives_configuration_owners_and_facts(root: Root) -> None:
 
 def test_it_loads_no_driver_into_this_process(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "clpcore_exec", raising=False)
-    Loading.begin(root).result()
+    load(root)
     assert "clpcore_exec" not in sys.modules
 
 
 def test_the_digest_tells_configurations_apart(root: Root) -> None:
-    before = Loading.begin(root).result().facts["sha256"]
+    before = load(root).facts["sha256"]
     (root.conf / "cluster.toml").write_text(CONFIG + "# another\n")
-    assert Loading.begin(root).result().facts["sha256"] != before
+    assert load(root).facts["sha256"] != before
 
 
 def test_a_wrong_configuration_comes_as_a_report(root: Root) -> None:
     (root.conf / "cluster.toml").write_text("[cluster]\nnaem = 1")
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is None
     assert "naem" in loaded.report
+
+
+def test_without_its_scripts_a_server_begins_no_revision(root: Root) -> None:
+    missing = script(root, "stop.sh")
+    missing.unlink()
+    script(root, "start.sh").chmod(0o644)
+    loaded = load(root)
+    assert (loaded.config, loaded.revision, loaded.first) == (None, None, False)
+    said = " ".join(loaded.report.split())
+    assert f"There is no file {missing}." in said
+    assert f"{missing.with_name('start.sh')} is not executable." in said
+    assert not root.revisions.exists()
+    script(root, "stop.sh")
+    script(root, "start.sh")
+    assert load(root).first
+
+
+def test_a_server_needs_the_scripts_that_it_may_run(root: Root) -> None:
+    with (root.conf / "cluster.toml").open("a") as more:
+        more.write('[group.failover1]\nstartup_servers = ["node2"]\n')
+    script(root, "stop.sh").unlink()
+    assert load(root, "node1").config is not None
+    assert load(root, "node2").config is None
+    stranger = load(root, "node3").config  # that it is none of the servers, it is told later
+    assert stranger is not None
+
+
+def test_a_first_revision_with_a_link_in_it_is_refused_by_name(root: Root) -> None:
+    link = root.scripts / "failover1/exec1/key"
+    link.symlink_to(root.key)
+    loaded = load(root)
+    assert (loaded.config, loaded.revision) == (None, None)
+    assert loaded.report.startswith(f"{link} is a symbolic link")
 
 
 def test_a_reader_that_dies_over_the_configuration_is_told(
@@ -72,20 +121,20 @@ def test_a_reader_that_dies_over_the_configuration_is_told(
 ) -> None:
     monkeypatch.setattr(loading, "_load", lambda *_: os.kill(os.getpid(), 9))
     with pytest.raises(LoadingError, match=r"it died of SIGKILL before it answered: see the log"):
-        Loading.begin(root).result()
+        load(root)
 
 
 def test_a_reader_that_raises_is_told(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_load", lambda *_: int("no number"))
     with pytest.raises(LoadingError, match="it ended with code 1"):
-        Loading.begin(root).result()
+        load(root)
 
 
 def test_a_reader_that_hangs_is_given_up(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_PATIENCE", 0.2)
     monkeypatch.setattr(loading, "_load", lambda *_: os.read(os.pipe()[0], 1))
     with pytest.raises(LoadingError, match=r"it had said nothing for 0\.2 s"):
-        Loading.begin(root).result()
+        load(root)
 
 
 # -- plugins that harm whoever loads them
@@ -139,7 +188,7 @@ def test_a_plugin_that_ends_who_loads_it_is_refused_alone(
     root: Root, install: Install, source: str, reason: str
 ) -> None:
     install("bad", source)
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is not None
     assert loaded.owners[Kind.RESOURCE, "exec"] == "exec"
     (refused,) = refusals(loaded, "bad")
@@ -153,7 +202,7 @@ def test_plugins_that_hang_and_die_are_refused_each_for_its_own_reason(
     monkeypatch.setattr(loading, "_PATIENCE", 2.0)
     install("hangs", "import time; time.sleep(600)")
     install("dies", "import os; os._exit(1)")
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is not None
     assert [each["reason"] for each in refusals(loaded, "dies", "hangs")] == [
         "the process that loads it ended with code 1 before it answered",
@@ -166,7 +215,7 @@ def test_a_configuration_that_needs_a_deadly_plugin_says_why_it_is_refused(
 ) -> None:
     install("exec2", "import os; os._exit(1)")
     (root.conf / "more.toml").write_text('[group.failover1.resource.exec2]\ntype = "exec2"\n')
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is None
     assert "exec2" in loaded.report
     assert refusals(loaded, "exec2")
@@ -185,10 +234,77 @@ sys.stderr.write("to stderr\\n")
 threading.Thread(target=time.sleep, args=(600,)).start()
 """,
     )
-    loaded = Loading.begin(root).result()
+    loaded = load(root)
     assert loaded.config is not None
     assert refusals(loaded, "loud")  # it has no hook
     out, err = capfd.readouterr()
     assert out == ""
     assert "to stdout" in err
     assert "to the descriptor" in err
+
+
+def test_what_a_plugin_forks_ends_with_the_reading(
+    root: Root, install: Install, tmp_path: Path
+) -> None:
+    """Left alone, it would hold the pipes of whoever started us."""
+    pid = tmp_path / "pid"
+    source = f"""
+import os, pathlib, time
+if (pid := os.fork()) == 0:
+    time.sleep(600)
+pathlib.Path({str(pid)!r}).write_text(str(pid))
+"""
+    install("forks", source)
+    began = time.monotonic()
+    assert load(root).config is not None
+    deadline = began + 10
+    while Path(f"/proc/{pid.read_text()}").exists():
+        assert time.monotonic() < deadline, "what it has forked lives on"
+        time.sleep(0.01)
+
+
+def test_a_copy_of_the_reader_that_a_plugin_forks_says_nothing(
+    root: Root, install: Install, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install("doubles", "import os; os.fork()")
+    assert load(root).config is not None
+    assert "Traceback" not in capfd.readouterr().err
+
+
+_SPEC = """
+import attrs, os, time
+from clpcore import api
+
+@attrs.frozen
+class Config:
+    ...
+
+def validate(config):
+    {check}
+
+@api.hookimpl
+def clp_register(register):
+    register.add(api.DriverSpec(
+        kind=api.Kind.RESOURCE, name="bad", api=api.API, summary="Bad.", config=Config,
+        make=Config, validate=validate,
+    ))
+"""
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        ("time.sleep(600)", "the process that loads it had said nothing for 3 s"),
+        ("os._exit(3)", "the process that loads it ended with code 3 before it answered"),
+    ],
+)
+def test_a_check_of_settings_that_ends_or_hangs_names_its_plugin(
+    root: Root, install: Install, monkeypatch: pytest.MonkeyPatch, check: str, reason: str
+) -> None:
+    monkeypatch.setattr(loading, "_PATIENCE", 3.0)
+    install("bad", _SPEC.format(check=check))
+    (root.conf / "more.toml").write_text('[group.failover1.resource.bad1]\ntype = "bad"\n')
+    loaded = load(root)
+    assert loaded.config is None
+    assert [each["reason"] for each in refusals(loaded, "bad")] == [reason]
+    assert reason in " ".join(loaded.report.split())

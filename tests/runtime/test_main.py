@@ -175,6 +175,18 @@ def test_two_servers_meet_and_one_leaves_cleanly(agents: Pair) -> None:
     assert life(two) == (2, 1)
 
 
+def test_a_first_start_without_its_scripts_ends_before_it_can_do_harm(agents: Pair) -> None:
+    """Activation and deactivation would both fail, and the server be powered off for it."""
+    one, _ = agents
+    resource = '[group.failover1.resource.exec1]\ntype = "exec"\n'
+    (one.root / "etc/clpcore/conf.d/group.toml").write_text(resource)
+    one.start()
+    assert one.wait() == 78
+    missing = one.root / "etc/clpcore/scripts/failover1/exec1/stop.sh"
+    assert f"There is no file {missing}." in " ".join(one.log.split())
+    assert not (one.root / "var/lib/clpcore/revisions").exists()
+
+
 def test_a_killed_agent_comes_back_as_the_same_boot(agents: Pair) -> None:
     one, two = agents
     start_both(agents)

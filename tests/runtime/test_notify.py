@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -42,9 +43,21 @@ def test_an_abstract_address_works_too() -> None:
         assert manager.recv(100) == b"READY=1"
 
 
-def test_without_a_manager_or_with_a_deaf_one_nothing_happens(tmp_path: Path) -> None:
-    say_everything(Notify.take({}))
-    say_everything(Notify.take({"NOTIFY_SOCKET": str(tmp_path / "gone")}))
+def test_without_a_manager_nothing_is_opened() -> None:
+    notify = Notify.take({})
+    notify.ready()
+    assert notify._socket is None
+
+
+def test_a_manager_that_is_gone_is_heard_of_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "notify")
+    notify = Notify.take({"NOTIFY_SOCKET": path})
+    notify.ready()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
+        manager.bind(path)
+        notify.alive()
+        assert manager.recv(100) == b"WATCHDOG=1"
+    notify.close()
 
 
 def test_a_manager_that_does_not_read_stops_nobody(tmp_path: Path) -> None:
@@ -54,6 +67,12 @@ def test_a_manager_that_does_not_read_stops_nobody(tmp_path: Path) -> None:
         for _ in range(2_000):
             notify.alive()
         notify.close()
+        manager.setblocking(False)
+        heard = 0
+        with contextlib.suppress(BlockingIOError):
+            while manager.recv(100):
+                heard += 1
+    assert 0 < heard < 2_000  # what it had no room for is lost, and nobody waited for it
 
 
 def test_its_variables_are_taken_out_of_the_environment() -> None:

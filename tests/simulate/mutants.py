@@ -1,11 +1,14 @@
 """Breaks the rules of ``mutants.toml`` one by one, in a copy; a fast test must notice each.
 
 By hand, as it takes minutes: ``python tests/simulate/mutants.py [WORD ...]``; with words, only the
-rules that contain one of them. A survivor makes it end with 1.
+rules that contain one of them. It prints a table: which test noticed, and by what. A survivor
+makes it end with 1.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +21,13 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds; a mutant that never comes to rest is noticed too
 
 COPIED = ("clpcore", "tests/scenarios", "tests/simulate", "tests/decide")
-TESTS = ("tests/simulate/test_simulate_scenarios.py", "tests/decide/test_decide_letters.py")
+TESTS = (
+    "tests/simulate/test_simulate_scenarios.py",
+    "tests/decide/test_decide_letters.py",
+    "tests/simulate/test_simulate_protected.py::test_no_schedule_breaks_what_its_policy_promises",
+)
+_FAILED = re.compile(r"^FAILED \S*/test_(?:simulate|decide)_(?P<test>\S+)(?: - (?P<why>.*))?$")
+_WORDS = re.compile(r"[a-z]\w+ seed (?P<seed>\d+): (?P<rule>\w+)")
 
 
 class Mutant(TypedDict):
@@ -42,7 +51,7 @@ def source(mutant: Mutant, root: Path = ROOT) -> Path:
 
 
 def noticed_by(mutant: Mutant) -> str:
-    """Give the first test that fails in the copy; "" when none does."""
+    """Give the first test that fails in the copy, and its invariant; "" when none does."""
     with tempfile.TemporaryDirectory() as folder:
         for name in COPIED:
             shutil.copytree(ROOT / name, Path(folder, name))
@@ -59,21 +68,32 @@ def noticed_by(mutant: Mutant) -> str:
                 text=True,
                 check=False,
                 timeout=PATIENCE,
+                env={**os.environ, "COLUMNS": "400"},
             )
         except subprocess.TimeoutExpired:
             return "it does not come to rest"
-    failed = (line.split()[1] for line in run.stdout.splitlines() if line.startswith("FAILED"))
+    failed = (_spelt(line) for line in run.stdout.splitlines() if line.startswith("FAILED"))
     return next(failed, run.stdout if run.returncode else "")
+
+
+def _spelt(line: str) -> str:
+    """Say which test that was; of a random schedule, which invariant it broke, too."""
+    found = _FAILED.match(line)
+    if found is None:
+        return line
+    why = _WORDS.search(found["why"] or "")
+    return f"{found['test']}, {why['rule']} (seed {why['seed']})" if why else found["test"]
 
 
 def main(words: list[str]) -> int:
     """Break and play; give the exit status."""
     chosen = [each for each in mutants() if not words or any(w in each["rule"] for w in words)]
     survivors = 0
+    sys.stdout.write("| rule | noticed by |\n|---|---|\n")
     for mutant in chosen:
         by = noticed_by(mutant)
         survivors += not by
-        sys.stdout.write(f"{mutant['rule']}: {by or 'NOT NOTICED'}\n")
+        sys.stdout.write(f"| {mutant['rule']} | {by or 'NOT NOTICED'} |\n")
         sys.stdout.flush()
     sys.stdout.write(f"{survivors} of {len(chosen)} not noticed\n")
     return 1 if survivors else 0

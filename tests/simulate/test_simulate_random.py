@@ -15,7 +15,7 @@ from clpcore.decide import agenda
 from clpcore.simulate import Scenario, Violated
 from clpcore.simulate.schedule import schedule
 
-SEEDS = range(120)
+SEEDS = range(60)
 
 
 @pytest.mark.timeout(60)

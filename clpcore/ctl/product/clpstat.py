@@ -20,7 +20,7 @@ _STATES: Final = {
     "-g": ("groups", "which server runs which groups"),
     "-m": ("monitors", "each monitor on each server"),
     "-n": ("heartbeats", "which server is heard on which path"),
-    "-f": ("fencing", "forced stop"),
+    "-f": ("fencing", "NP resolution and forced stop: o it would work, x it would not"),
 }
 PARTS: Final = {
     "cl": "the cluster",

@@ -1,14 +1,14 @@
-"""The pages of ``clpstat`` that show a server in each line: group map, monitors, heartbeats."""
+"""The pages of ``clpstat`` with a server in each line: groups, monitors, heartbeats, fencing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from clpcore.ctl.product.frame import RULE, framed, legend, letter
 
 if TYPE_CHECKING:
-    from clpcore.ctl.document import Group, Monitor, Server, Status
+    from clpcore.ctl.document import Fencing, Group, Monitor, Np, Server, Status
 
 
 def groups(status: Status) -> str:
@@ -89,5 +89,43 @@ def _unknown(_status: Status, _server: Server, _path: int) -> str:
 
 
 def fencing(status: Status) -> str:
-    """Give the forced-stop resources, of which this version has none."""
-    return framed("FENCING STATUS", [*legend(status), "", "    no forced stop resource"])
+    """Give whether NP resolution answers, and who could be stopped by force from where."""
+    return framed("FENCING STATUS", _fencing(status))
+
+
+def _fencing(status: Status) -> Iterator[str]:
+    yield from legend(status)
+    yield ""
+    columns = [*_columns("NP", status["np"]), *_columns("FST", status["fencing"])]
+    if not columns:
+        yield "    no forced stop resource"
+        return
+    for column in columns:
+        yield f"    {column.head.replace(' ', '')} : {column.entry['name']}"
+    for server in status["servers"]:
+        yield ""
+        yield f"  [on {server['name']} : {server['state']}]"
+        yield "            " + "".join(f"{column.head:>7}" for column in columns)
+        yield RULE
+        mine = server["name"] == status["server"]  # what others find out, only they know
+        for number, other in enumerate(status["servers"]):
+            cells = [_found(column, other["name"]) if mine else "-" for column in columns]
+            yield f"    server{number} : " + "".join(f"{cell:>7}" for cell in cells)
+
+
+class _Column(NamedTuple):
+    """One way of NP resolution, or of forced stop."""
+
+    head: str
+    entry: Np | Fencing
+
+
+def _columns(word: str, entries: Sequence[Np | Fencing]) -> list[_Column]:
+    return [_Column(f"{word} {number}", entry) for number, entry in enumerate(entries)]
+
+
+def _found(column: _Column, server: str) -> str:
+    """Give o it answers or could be stopped, x it does not, - nobody knows or nobody asks."""
+    there = column.entry["servers"].get(server)
+    state = there["state"] if there else "Unknown"
+    return {"Normal": "o", "Error": "x"}.get(state, "-")

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from clpcore.ctl.document import Group, Monitor, Server, Status
 
 _HEARTBEATS: Final = {"lanhb": "LAN Heartbeat", "witnesshb": "Witness Heartbeat"}
+_NPS: Final = {
+    "pingnp": "ping resolution",
+    "httpnp": "http resolution",
+    "majoritynp": "majority resolution",
+}
 _INNER: Final = 6
 
 
@@ -34,12 +39,24 @@ def _lines(status: Status, servers: list[Server], columns: Columns, only: str) -
         for path in server["heartbeats"]:
             kind = _HEARTBEATS.get(path["type"], path["type"])
             yield columns.row(path["name"], path["state"], kind, indent=_INNER)
+        for name, state, kind in _protection(status, server):
+            yield columns.row(name, state, kind, indent=_INNER)
     yield "  <group>"
     for group in status["groups"]:
         yield from _group(group, columns, only)
     yield "  <monitor>"
     for monitor in status["monitors"]:
         yield columns.row(monitor["name"], _state(monitor, only), monitor["type"])
+
+
+def _protection(status: Status, server: Server) -> Iterator[tuple[str, str, str]]:
+    """Give NP resolution and forced stop; how they are on other servers, only those know."""
+    mine = server["name"] == status["server"]
+    for np in status["np"]:
+        kind = _NPS.get(np["type"], np["type"])
+        yield np["name"], np["state"] if mine else "Unknown", kind
+    for way in status["fencing"]:
+        yield way["name"], way["state"] if mine else "Unknown", "forced stop"
 
 
 def _group(group: Group, columns: Columns, only: str) -> Iterator[str]:

@@ -27,11 +27,23 @@ _WORD: Final = (
 )
 _KEY: Final = re.compile(_WORD, re.IGNORECASE)
 # A setting that names a file of a secret holds a path, which is none; the file does.
+_WRITTEN: Final = frozenset({"sh", "bash", "py", "pl", "sql", "toml", "off", "log"})  # more than it
 _OF_FILE: Final = re.compile(r"(?:_|-)(?:file|path)$", re.IGNORECASE)
 _URL: Final = re.compile(r"^\s*url\s*=\s*[\"']([^\"'\n]+)", re.MULTILINE)
+_URL_OFF: Final = re.compile(r"^\s*#[#\s]*url\s*=\s*[\"']([^\"'\n]+)", re.MULTILINE)
+# Whoever has the address of one of these can post there.
+_HOOKS: Final = (
+    r"hooks\.slack\.com|[\w.-]{1,100}\.webhook\.office\.com|outlook\.office(?:365)?\.com/webhook"
+    r"|discord(?:app)?\.com/api/webhooks|chat\.googleapis\.com|api\.telegram\.org"
+)
+# Keys that say what they are by how they begin: of GitHub, GitLab, Slack, Docker, Vault.
+_ISSUED: Final = r"gh[oprsu]_|github_pat_|glpat-|xox[a-z]-|dckr_pat_|hvs\."
 # A name begins where a word begins: without that, a log of one long word would take for ever.
 _BEGIN: Final = r"(?<![\w.-])"
 _NAME: Final = rf"[\w.-]*{_WORD}(?![\w.-]{{0,64}}[_-](?:file|path)\b)[\w.-]{{0,64}}"
+_BARE: Final = (  # what some files write before a blank and the value
+    r"(?:passw(?:or)?d|requirepass|masterauth|secret|token)(?![\w.-]{0,64}[_-](?:file|path)\b)"
+)
 _LONG: Final = (  # strings over lines
     r'"{3}.*?(?:"{3}|\Z)|' + r"'{3}.*?(?:'{3}|\Z)"
     r'|"(?:\\.|[^"\\]){1,500}"|' + r"'[^']{1,500}'"
@@ -54,6 +66,14 @@ _PATTERNS: Final = tuple(
         (r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@\"']*:)[^\s/@\"']+(@)", rf"\1{STARS}\2"),
         (r"(\b[a-z][a-z0-9+.-]{0,20}://)[^\s/:@\"']{16,}(@)", rf"\1{STARS}\2"),
         (r"([?&](?:sig|sas|code|key)=)[^\s&\"']+", rf"\1{STARS}"),
+        (rf"(\bhttps?://(?:{_HOOKS})/)[^\s\"'<>]+", rf"\1{STARS}"),
+        (rf"(?<![\w-])(?:{_ISSUED})[\w.-]{{10,}}", STARS),
+        (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", STARS),  # a JSON web token
+        # machine h login u password ...; sas_token ...: words of prose have no digits
+        (
+            rf"({_BARE}[\w.-]{{0,64}}[ \t]+)(?=[^\s\"']{{0,99}}\d)(?![=:(])[^\s\"',;|&]{{6,}}",
+            rf"\1{STARS}",
+        ),
         *commandlines.PATTERNS,
     )
 )
@@ -93,8 +113,9 @@ def in_toml(text: str, secret_keys: Collection[str]) -> Iterator[str]:
     """Give the secrets of a configuration file, which may be one that cannot be read.
 
     *secret_keys*: the settings that drivers mark as secret, beside what sounds like one. Where an
-    alert posts to is one, too: whoever has the address can.
+    alert posts to is one, too: whoever has the address can; so may be what is commented out.
     """
+    yield from _URL_OFF.findall(text)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -127,6 +148,12 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(each)
     elif not isinstance(value, bool):
         yield str(value)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a file's name says that it holds nothing but secrets."""
+    stem, _, suffix = name.rpartition(".")
+    return suffix.lower() not in _WRITTEN and _KEY.search(stem or suffix) is not None
 
 
 def secret_files(text: str) -> Iterator[str]:

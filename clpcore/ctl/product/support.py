@@ -19,7 +19,7 @@ import attrs
 from clpcore.config.settings import keys
 from clpcore.ctl import control
 from clpcore.ctl.ends import Failure
-from clpcore.ctl.product.scrub import Scrubber, in_toml, secret_files
+from clpcore.ctl.product.scrub import Scrubber, in_toml, is_secret, secret_files
 from clpcore.runtime.places import Root
 from clpcore.runtime.store import journal
 from clpcore.runtime.store.wanted import Wanted
@@ -90,7 +90,7 @@ class Collector:
 
     def _conf_files(self) -> list[Path]:
         folders = (self.root.conf, self.root.committed / "conf.d")
-        return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+        return [path for folder in folders for path in sorted(folder.glob("*.toml*"))]
 
     # -- sources
 
@@ -161,12 +161,13 @@ class Collector:
             below.sort()
             for each in sorted(names):
                 path = Path(parent, each)
-                text = None if path.suffix in _NEVER else self._read(path)
+                kept_back = path.suffix in _NEVER or is_secret(each)
+                text = None if kept_back else self._read(path)
                 shown = f"{name}/{path.relative_to(folder)}"
                 if text is not None:
                     yield shown, text
                 else:
-                    self.missing.setdefault(shown, "left out: it is no text, or holds a key")
+                    self.missing.setdefault(shown, "left out: it is no text, or holds a secret")
 
     def _read(self, path: Path, *, follow: bool = False) -> str | None:
         """Give the end of a text file; None for what is no text or no file, or for a link."""

@@ -1,7 +1,7 @@
 """One page over HTTP, and nothing else of HTTP: for scrapers, in good and in bad faith.
 
 Whoever connects gets one page and has ten seconds for all of it; a page is made once a second at
-most, however many ask.
+most, however many ask. When it is full, whoever has waited longest to say what it wants gives way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pages:
     def __init__(self, make: Make) -> None:
         """Serve what *make* gives; it raises NoPage where there is none."""
         self._make = make
-        self._visits: set[_Visit] = set()
+        self._visits: dict[_Visit, None] = {}  # in the order of their coming
         self._servers: list[asyncio.Server] = []
         self._page: asyncio.Future[bytes] | None = None
         self._made_at = 0.0
@@ -68,13 +68,19 @@ class Pages:
         return await asyncio.shield(self._page)
 
     def joined(self, visit: _Visit) -> bool:
-        """Take a visitor, or refuse one that is too many."""
-        self._visits.add(visit)
-        return len(self._visits) <= VISITORS
+        """Take a visitor; when there are too many, an idle one gives way, or it is refused."""
+        idle = next((each for each in self._visits if each.idle), None)
+        self._visits[visit] = None
+        if len(self._visits) <= VISITORS:
+            return True
+        if idle is not None:
+            self.left(idle)
+            idle.abort()
+        return idle is not None
 
     def left(self, visit: _Visit) -> None:
         """Forget a visitor."""
-        self._visits.discard(visit)
+        self._visits.pop(visit, None)
 
 
 class _Visit(asyncio.Protocol):
@@ -86,6 +92,11 @@ class _Visit(asyncio.Protocol):
         self._request = b""
         self._limit: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether it has not yet asked for anything whole."""
+        return self._task is None and self._transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)

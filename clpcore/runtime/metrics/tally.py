@@ -80,6 +80,14 @@ class Tally:
         spreads = {place: spread.copy() for place, spread in self.spreads.items()}
         return Tally(collections.Counter(self.counts), spreads)
 
+    def took(self) -> dict[str, int]:
+        """Give how many ms calls took on the average, by "type/call"; at least 1."""
+        return {
+            "/".join(labels): max(1, round(1_000 * spread.total / sum(spread.counts)))
+            for (family, labels), spread in self.spreads.items()
+            if family is of.CALL
+        }
+
     def lines(self, lines: Iterable[Line]) -> None:
         """Count lines of the journal as they are written."""
         for line in lines:

@@ -33,8 +33,22 @@ Serve = Callable[[dict[str, Any], "Client"], Awaitable[None]]
 
 
 def line(document: Document) -> bytes:
-    """Give a document as it goes over the socket."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """Give a document as it goes over the socket; half a character of a file's name is escaped."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace") + b"\n"
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    r"""Give the JSON object that *text* is; None: it is none, or one that nobody can store or show.
+
+    JSON can spell half a character (``"\ud800"``), which no file, journal or terminal takes.
+    """
+    try:
+        document = json.loads(text)
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def refusal(error: str, remedy: str = "") -> Document:
@@ -174,14 +188,12 @@ class Client(asyncio.Protocol):
             self._next()
 
     async def _serve(self, text: bytes) -> None:
-        try:
-            request = json.loads(text)
-        except (ValueError, RecursionError):
-            request = None
-        if isinstance(request, dict):
+        request = parsed(text.decode(errors="surrogateescape"))
+        if request is not None:
             await self._control.serve(request, self)
         else:
-            self.reply(refusal("not a JSON object", 'for example {"do": "status"}'))
+            wrong = "not a JSON object of whole characters, in UTF-8"
+            self.reply(refusal(wrong, 'for example {"do": "status"}'))
 
 
 class Control:

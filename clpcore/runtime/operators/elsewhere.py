@@ -7,6 +7,7 @@ proves who is at its other end; how long and how large an answer may be is bound
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import itertools
 import json
 import os
@@ -19,18 +20,22 @@ from clpcore import messages
 from clpcore.model.config import ClusterConfig
 from clpcore.model.questions import AnswerPart, AskStatus, TakeNotice
 from clpcore.model.reasons import Because
+from clpcore.runtime import clock
 from clpcore.runtime.operators import notices
-from clpcore.runtime.operators.control import Client, Document, Serve, refusal
+from clpcore.runtime.operators.control import Client, Document, Serve, parsed, refusal
 from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.operators.watching import MakeStatus
 from clpcore.runtime.places import Root
 
 Question = AskStatus | TakeNotice
 
+VERSION: Final = importlib.metadata.version("clpcore")  # that runs: it may be upgraded below us
 _PATIENCE: Final = 4.0  # seconds; `clp` itself waits for 5
 _PIECE: Final = 128 * 1024  # characters
 _MOST_PIECES: Final = 64
 _AT_ONCE: Final = 4  # questions of others that are being answered; more have to ask again
+_DEEPEST: Final = 16  # sentences within sentences
+_REPLY: Final = {"error": str, "remedy": str, "status": dict, "version": str, "wall_ms": int}
 
 
 class Channel(Protocol):
@@ -140,7 +145,7 @@ class Elsewhere:
             return _refused(messages.because("op40", server=server, seconds=int(_PATIENCE)))
         finally:
             del self._awaited[key]
-        return await self._desk.do(_read, text, server)
+        return await self._desk.do(_read, text, server, question)
 
     # -- what other agents say
 
@@ -181,7 +186,8 @@ class Elsewhere:
             return refused
         if isinstance(question, TakeNotice):
             return await self._desk.do(notices.take, self._root, self._config, question)
-        return {"ok": True, "status": await self._desk.do(self._channel.present())}
+        status = await self._desk.do(self._channel.present())
+        return {"ok": True, "status": status, "version": VERSION, "wall_ms": clock.wall()}
 
 
 def _refused(because: Because) -> Document:
@@ -189,12 +195,34 @@ def _refused(because: Because) -> Document:
     return {**said, "because": [messages.plain(because)]}
 
 
-def _read(text: str, server: str) -> Document:
-    """Read what another agent replied; whoever asked gets it line by line, so it must be one."""
-    try:
-        reply = json.loads(text)
-    except (ValueError, RecursionError):
-        reply = None
-    if not isinstance(reply, dict):
-        return refusal(f"{server} answered something that is no reply", "restart its agent")
+def _read(text: str, server: str, question: Question) -> Document:
+    """Read what another agent replied to *question*; its status document is for who shows it."""
+    reply = parsed(text)
+    if reply is None or not _is_reply(reply, question):
+        remedy = (
+            f"restart its agent; if it goes on, {server} needs the version of clpcore that is here"
+        )
+        return refusal(f"{server} answered something that is no reply", remedy)
     return reply
+
+
+def _is_reply(reply: Document, question: Question) -> bool:
+    """Tell whether *reply* says how it went, and in the words that operators' programs read."""
+    if any(name in reply and type(reply[name]) is not shape for name, shape in _REPLY.items()):
+        return False
+    because = reply.get("because", [])
+    if not isinstance(because, list) or not all(map(_is_sentence, because)):
+        return False
+    if reply.get("ok") is True:
+        return "status" in reply or not isinstance(question, AskStatus)
+    return reply.get("ok") is False
+
+
+def _is_sentence(because: object, deepest: int = _DEEPEST) -> bool:
+    """Tell whether it is a key with arguments: texts, or sentences themselves."""
+    if not isinstance(because, dict) or not isinstance(because.get("key"), str) or not deepest:
+        return False
+    args = because.get("args")
+    return isinstance(args, dict) and all(
+        isinstance(each, str) or _is_sentence(each, deepest - 1) for each in args.values()
+    )

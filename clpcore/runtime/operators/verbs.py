@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import attrs
+
 from clpcore import messages
 from clpcore.model.actions import Answer
+from clpcore.model.picture import Picture
 from clpcore.model.requests import Op
 from clpcore.runtime.operators import accounts, filters
 from clpcore.runtime.operators.control import Client, Document, Serve, refusal
@@ -23,6 +26,7 @@ from clpcore.wire import values
 _MOST_LINES: Final = 100_000
 _LINES: Final = 30
 _HISTORY: Final = 10  # sentences that "why" gives
+_WRONG: Final = 3  # of the boot before
 _SMALLER: Final = frozenset({"group", "resource", "monitor"})  # than a server
 _PAST: Final = 300  # sentences among which it looks for them
 _LONGEST_WAIT: Final = 3_600_000  # ms
@@ -44,6 +48,10 @@ class Agent(Protocol):
 
     def present(self) -> MakeStatus:
         """Give what makes the status document of this moment."""
+        ...
+
+    def picture(self) -> Callable[[], Picture]:
+        """Give what makes the picture of this moment that forecasts begin with."""
         ...
 
     async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
@@ -85,6 +93,7 @@ class Verbs:
             "why": self._why,
             "log": self._log,
             "ask": self._ask,
+            "state": self._state,
             **more,
         }
 
@@ -108,6 +117,10 @@ class Verbs:
         make = self._agent.present()
         client.write(await self._desk.do(lambda: status_line(make())))
 
+    async def _state(self, _request: dict[str, Any], client: Client) -> None:
+        make = self._agent.picture()
+        client.write(await self._desk.do(lambda: _picture_line(make())))
+
     async def _watch(self, _request: dict[str, Any], client: Client) -> None:
         client.streams = True
         await self.watchers.watch(client)
@@ -124,8 +137,8 @@ class Verbs:
             client.reply(self._unreadable(error))
             return
         told = [journal.shown(line, self._server) for line in lines]
-        rows = [row for row in told if not _told_elsewhere(row, about)][-_HISTORY:]
-        client.reply({"ok": True, "about": about, "because": rows})
+        rows = [row for row in told if not _told_elsewhere(row, about)]
+        client.reply({"ok": True, "about": about, "because": _newest(rows)})
 
     async def _log(self, request: dict[str, Any], client: Client) -> None:
         count, onward = request.get("lines", _LINES), request.get("follow", False)
@@ -153,6 +166,7 @@ class Verbs:
             return
         try:
             op = values.from_json(json.dumps(request.get("op")), Op)
+            _refuse_more(request["op"], op)
         except values.Unreadable as unreadable:
             client.reply(refusal(f"no such operation: {unreadable}"))
             return
@@ -171,6 +185,38 @@ class Verbs:
 
     def _unreadable(self, error: sqlite3.Error) -> Document:
         return refusal(f"the journal in {self._store} cannot be read: {error}", "check the disk")
+
+
+def _refuse_more(asked: Mapping[str, object], op: Op) -> None:
+    """Refuse keys that the operation does not have: it would be done, and they would not be heeded.
+
+    Raises:
+        Unreadable: there are some.
+
+    """
+    known = [field.name for field in attrs.fields(type(op))]
+    if more := sorted(asked.keys() - {"is", *known}):
+        has = ", ".join(known) or "none at all"
+        raise values.Unreadable(f"{type(op).__name__} has no {', '.join(more)!r:.80}: it has {has}")
+
+
+def _picture_line(picture: Picture) -> bytes:
+    """Give the reply that carries a picture: it is plain JSON already."""
+    return b'{"ok":true,"state":' + values.to_json(picture).encode() + b"}\n"
+
+
+def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the last sentences, and what went wrong in the boot before if they hide it.
+
+    What a start says must not push out of sight why the machine had to start anew.
+    """
+    last, older = rows[-_HISTORY:], rows[:-_HISTORY]
+    boot = last[-1]["boot"] if last else 0
+    if any(row["boot"] != boot for row in last):
+        return last
+    before = [row for row in older if row["boot"] != boot]
+    wrong = [r for r in before if r["severity"] != "info" and r["boot"] == before[-1]["boot"]]
+    return [*wrong[-_WRONG:], *last]
 
 
 def _told_elsewhere(row: Mapping[str, Any], about: str) -> bool:

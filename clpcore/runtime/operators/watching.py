@@ -28,7 +28,11 @@ _MOST_WAITING: Final = 10_000  # new lines while a client still reads the past
 def _without_times(status: Status) -> str:
     """Give what a document says apart from how long ago things were."""
     servers = [{**each, "heard_ms_ago": None} for each in status.get("servers", ())]
-    return json.dumps({**status, "now_ms": 0, "servers": servers}, sort_keys=True)
+    arbiter = status.get("arbiter")
+    if arbiter is not None:
+        arbiter = {**arbiter, "lease_left_ms": None, "stops_in_ms": None}
+    said = {**status, "now_ms": 0, "servers": servers, "arbiter": arbiter}
+    return json.dumps(said, sort_keys=True)
 
 
 class Watchers:

@@ -39,7 +39,7 @@ class Carrier:
     def __init__(self, archive: Archive, around: Around) -> None:
         self._archive = archive
         self._around = around
-        self._awaited: dict[tuple[str, str, int], asyncio.Future[Part]] = {}
+        self._awaited: dict[tuple[str, str, int], list[asyncio.Future[Part]]] = {}
 
     async def give(self, to: str, asked: AskPart) -> None:
         """Answer with a piece."""
@@ -65,9 +65,9 @@ class Carrier:
 
     def take(self, sender: str, part: Part) -> None:
         """Take a piece that was asked for."""
-        awaited = self._awaited.get((sender, part.name, part.offset))
-        if awaited is not None and not awaited.done():
-            awaited.set_result(part)
+        for awaited in self._awaited.get((sender, part.name, part.offset), ()):
+            if not awaited.done():
+                awaited.set_result(part)
 
     async def fetch(self, sender: str, name: str) -> Bundle:
         """Give the revision of that name as *sender* holds it.
@@ -91,7 +91,7 @@ class Carrier:
         key = sender, name, offset
         for _ in range(_TRIES):
             awaited: asyncio.Future[Part] = asyncio.get_running_loop().create_future()
-            self._awaited[key] = awaited
+            self._awaited.setdefault(key, []).append(awaited)  # two may fetch the same
             self._around.send(sender, AskPart(name, offset))
             try:
                 async with asyncio.timeout(_PATIENCE):
@@ -99,7 +99,9 @@ class Carrier:
             except TimeoutError:
                 continue
             finally:
-                del self._awaited[key]
+                self._awaited[key].remove(awaited)
+                if not self._awaited[key]:
+                    del self._awaited[key]
         raise NotCarried(f"{sender} does not send revision {name}")
 
 

@@ -1,31 +1,38 @@
 """Stages a revision and checks it as this server would use it, in a process of its own.
 
 ``python -m clpcore.runtime.revisions.preparing JOB``: the agent loads no plugin, so that it asks a
-process that does. The answer is one JSON object on the standard output.
+process that has it done apart. The answer is one JSON object on the standard output.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clpcore import config, host
+from clpcore import config
 from clpcore.config import plan, revision, working
 from clpcore.config.working import Folders
 from clpcore.model.config import ClusterConfig
 from clpcore.model.reasons import Severity
 from clpcore.model.revisions import MOST_BYTES, Finding, Revision
+from clpcore.runtime.apart import Apart, NoResultError
 from clpcore.runtime.places import Root
 from clpcore.runtime.revisions.archive import Archive, BrokenArchive
 from clpcore.runtime.revisions.checking import Checked, Job
 from clpcore.wire import values
 
+if TYPE_CHECKING:
+    from clpcore.host import Registry
+
+_Wrong: Final = (revision.BadBundle, BrokenArchive, OSError)
 _PR_SET_PDEATHSIG: Final = 1
+_PATIENCE: Final = 8.0  # seconds for one plugin; twice this is less than our caller waits
 
 
 def main(argv: list[str]) -> int:
@@ -34,16 +41,13 @@ def main(argv: list[str]) -> int:
     _end_with_the_agent(job.agent)
     with contextlib.suppress(OSError):  # the agent's shield is not for us
         Path("/proc/self/oom_score_adj").write_text("0")
-    answer = os.dup(1)
-    os.dup2(2, 1)  # what plugins print belongs to the log
     try:
         checked = prepare(job)
-    except (revision.BadBundle, BrokenArchive) as error:
-        checked = Checked(error=str(error))
-    except OSError as error:
-        checked = Checked(error=f"{error.filename}: {error.strerror}")
-    with open(answer, "w") as out:  # noqa: PTH123 - a descriptor
-        out.write(values.to_json(checked))
+    except NoResultError as why:
+        checked = Checked(error=f"the process that checks it gave no result: {why}")
+    except _Wrong as error:
+        checked = _refused(error)
+    sys.stdout.write(values.to_json(checked))
     return 0
 
 
@@ -60,6 +64,7 @@ def prepare(job: Job) -> Checked:
     Raises:
         BadBundle: there is no revision to be made of it.
         BrokenArchive: what is kept is damaged.
+        NoResultError: the check died or hung, and no plugin can be refused for it.
         OSError: it cannot be read or written.
 
     """
@@ -72,7 +77,7 @@ def prepare(job: Job) -> Checked:
         return Checked(error="it is not what was asked for: its digest is another one")
     staged = archive.stage(made, job.about, bundle)
     working.write(files, Folders.below(staged))
-    return _checked(job, root, made, files)
+    return Apart.begin(functools.partial(_apart, job, root, made, files), _PATIENCE).result()
 
 
 def _files(job: Job, root: Root) -> revision.Files:
@@ -82,9 +87,25 @@ def _files(job: Job, root: Root) -> revision.Files:
         return revision.unpack(opened.read(MOST_BYTES + 1))
 
 
-def _checked(job: Job, root: Root, made: Revision, files: revision.Files) -> Checked:
+def _refused(error: Exception) -> Checked:
+    if isinstance(error, OSError):
+        return Checked(error=f"{error.filename}: {error.strerror}")
+    return Checked(error=str(error))
+
+
+def _apart(
+    job: Job, root: Root, made: Revision, files: revision.Files, registry: Registry
+) -> Checked:
+    try:
+        return _checked(job, root, made, files, registry)
+    except _Wrong as error:
+        return _refused(error)
+
+
+def _checked(
+    job: Job, root: Root, made: Revision, files: revision.Files, registry: Registry
+) -> Checked:
     archive = Archive(root.revisions)
-    registry = host.load()
     here = Folders.below(archive.staged)
     loaded = config.load(here.conf, registry.specs, registry.refused)
     whole = config.check_here(
@@ -120,7 +141,7 @@ def _checked(job: Job, root: Root, made: Revision, files: revision.Files) -> Che
 
 
 def _plan(
-    root: Root, registry: host.Registry, new: ClusterConfig | None, files: revision.Files
+    root: Root, registry: Registry, new: ClusterConfig | None, files: revision.Files
 ) -> tuple[tuple[plan.Change, ...], bool]:
     """Give what changes from the committed revision, and whether nothing does."""
     archive = Archive(root.revisions)

@@ -27,9 +27,11 @@ def verbs(steward: Callable[[], Steward], desk: Desk) -> dict[str, Serve]:
 
     async def apply(request: dict[str, Any], client: Client) -> None:
         by = await desk.do(accounts.user_name, client.uid)
-        wish = _wish(request, by)
-        if wish is None:
-            client.reply(refusal("no such apply", '{"do": "apply", "dry": true}'))
+        try:
+            wish = _wish(request, by)
+        except values.Unreadable as unreadable:
+            wrong = f"no such apply: {unreadable}"
+            client.reply(refusal(wrong, '{"do": "apply", "dry": true}'))
             return
         client.streams = True  # one that goes away before the commit takes its wish along
         try:
@@ -57,14 +59,18 @@ def verbs(steward: Callable[[], Steward], desk: Desk) -> dict[str, Serve]:
     return {"apply": apply, "adopt": adopt}
 
 
-def _wish(request: _Request, by: str) -> Wish | None:
-    """Read what is wanted; None if it is nothing that can be."""
+def _wish(request: _Request, by: str) -> Wish:
+    """Read what is wanted.
+
+    Raises:
+        Unreadable: it is nothing that can be; a word that nobody heeds might have been "dry".
+
+    """
     known = {field.name for field in attrs.fields(Wish)} - {"by"}
+    if more := sorted(request.keys() - known - {"do"}):
+        raise values.Unreadable(f"it has no {', '.join(more)!r:.80}")
     given = {key: value for key, value in request.items() if key in known}
-    try:
-        return values.from_json(values.to_json({**given, "by": by}), Wish)
-    except values.Unreadable:
-        return None
+    return values.from_json(values.to_json({**given, "by": by}), Wish)
 
 
 def _refusal(refused: Refused) -> Document:

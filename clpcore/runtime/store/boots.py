@@ -65,12 +65,12 @@ def recall(memory: Memory | None, life: Life) -> BootKept:
     """Give what *life* may know of what /run holds.
 
     All of it when only the agent restarted. After a clean leave a new life begins in the same boot
-    of the machine: it only knows that it was told to stay offline.
+    of the machine: it only knows what operators told this server, not what it may do.
     """
     if memory is None or memory.life.boot.id != life.boot.id:
         return BootKept()
     if memory.life.boot.counter != life.boot.counter:
-        return BootKept(left=memory.run.left)
+        return BootKept(left=memory.run.left, suspended=memory.run.suspended)
     return memory.run
 
 

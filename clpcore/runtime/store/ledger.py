@@ -132,7 +132,8 @@ class Ledger:
         for action in actions:
             match action:
                 case Left(stay=False):
-                    life, run = attrs.evolve(life, over=True), BootKept()
+                    life = attrs.evolve(life, over=True)
+                    run = BootKept(suspended=run.suspended)
                 case Left() | Send(letter=Bye()):
                     life = attrs.evolve(life, over=True)
                 case RaiseBoot(counter):

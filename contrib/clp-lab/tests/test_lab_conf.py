@@ -31,3 +31,17 @@ def test_a_folder_without_scripts_will_do(tmp_path: Path) -> None:
 def test_a_folder_without_servers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"has no \*\.toml with \[server\.NAME\] tables"):
         plan_of(tmp_path, Path("/key"))
+
+
+@pytest.mark.parametrize("given", [".", "conf.d"])
+def test_a_folder_as_clp_config_new_writes_it_will_do(tmp_path: Path, given: str) -> None:
+    for folder in ("conf.d", "scripts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "conf.d/cluster.toml").write_text(_SERVER)
+    plan = plan_of(tmp_path / given, Path("/key"))
+    assert [server.name for server in plan.servers] == ["node1"]
+    assert plan.files == {
+        "etc/clpcore/conf.d/cluster.toml": str(tmp_path / "conf.d/cluster.toml"),
+        "etc/clpcore/scripts": str(tmp_path / "scripts"),
+        "etc/clpcore/cluster.key": "/key",
+    }

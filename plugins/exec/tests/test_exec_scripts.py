@@ -199,12 +199,51 @@ def test_a_start_script_that_is_killed_has_failed(site: Site) -> None:
         site.activate()
 
 
-@pytest.mark.parametrize("name", ["start.sh", "stop.sh"])
-def test_a_script_that_is_missing(site: Site, name: str) -> None:
-    site.script(name, "").unlink()
-    with pytest.raises(api.NotInstalled, match=rf"{name} does not exist on this server"):
+def test_a_stop_script_that_is_missing_is_no_stop(site: Site) -> None:
+    site.script("stop.sh", "").unlink()
+    with pytest.raises(api.NotInstalled, match=r"stop\.sh does not exist on this server"):
         _up_and_down(site)
     assert site.probe() is api.Presence.BROKEN
+
+
+@pytest.mark.parametrize("config", [Config(), _ASYNC], ids=["sync", "async"])
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_what_no_script_has_started_needs_no_stop_script(
+    site: Site, config: Config, mode: int | None
+) -> None:
+    site.config = config
+    for name in ("start.sh", "stop.sh"):
+        path = site.script(name, "", mode=mode or 0)
+        if mode is None:
+            path.unlink()
+    for _ in range(2):
+        with pytest.raises(api.NotInstalled, match=r"start\.sh (does not exist|is not executable)"):
+            site.activate()
+        assert site.probe() is api.Presence.INACTIVE
+        site.deactivate()
+
+
+@pytest.mark.parametrize("config", [Config(), _ASYNC], ids=["sync", "async"])
+def test_what_an_earlier_start_may_have_left_is_not_called_stopped(
+    site: Site, config: Config
+) -> None:
+    site.config = config
+    site.script("start.sh", "exit 3")
+    if config.start_sync:
+        with pytest.raises(api.Failed):
+            site.activate()
+    else:
+        site.activate()
+        _within(5, lambda: not kept.living(site.folders.kept))
+    for name in ("start.sh", "stop.sh"):
+        site.script(name, "").unlink()
+    with pytest.raises(api.NotInstalled):
+        site.activate()
+    assert site.probe() is api.Presence.BROKEN
+    if config.start_sync:
+        with pytest.raises(api.NotInstalled):
+            site.deactivate()
+        assert site.probe() is api.Presence.BROKEN
 
 
 def test_a_script_that_is_not_executable(site: Site) -> None:

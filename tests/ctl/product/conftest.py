@@ -80,15 +80,16 @@ class Cluster:
         yield {"ok": True, "request": "node1-9", "because": []}
 
     def _refusal(self, op: Document) -> Document | None:
+        """Give what speaks against it; test_product_dialogues holds this against real servers."""
         me = self.status["server"]
         named = self.servers.get(op.get("server", ""))
-        if named and named["state"] == "Unknown" and not op.get("alone"):
-            return {"key": "op5", "args": {"server": named["name"]}}
         group = self.groups.get(op.get("group", ""))
         if group and self.status["phase"] != "online":
             return {"key": "op3", "args": {"server": me}}
         if group and group["state"] == "Unknown":
             return group["because"]  # type: ignore[no-any-return]  # of a JSON document
+        if named and named["state"] == "Unknown" and not op.get("alone"):
+            return {"key": "op5", "args": {"server": named["name"]}}
         return None
 
     def _carry_out(self, op: Document) -> None:

@@ -25,6 +25,8 @@ _SECRETS = {
     "log": "P4ss-of-the-log",
     "private key": "MIIEvQIBADANBgkqh",
     "argument": "P4ss-of-the-operator",
+    "file of its own": "kingfisher",
+    "switched off": "https://hooks.example/kingfisher-hook",
 }
 
 
@@ -47,6 +49,8 @@ def _planted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             [monitor.psqlw1]
             password = "{_SECRETS["setting"]}"
         """,
+        f"{exec1}/password.txt": _SECRETS["file of its own"],
+        "etc/clpcore/conf.d/alerts.toml.off": f'#url = "{_SECRETS["switched off"]}"\n',
         f"{exec1}/start.sh": f"#!/bin/sh\nPGPASSWORD={_SECRETS['script']}",
         "var/log/clpcore/failover1/exec1/exec.log": (
             f"connects with --password {_SECRETS['log']}\nand then {_SECRETS['setting']}, "
@@ -115,6 +119,7 @@ def test_the_bundle_has_no_secret_in_it(
     about = json.loads(files["node1-log/about.json"])
     assert set(about["missing"]) == {
         "working-copy/scripts/failover1/exec1/client.pem",
+        "working-copy/scripts/failover1/exec1/password.txt",
         "logs/core.gz",
         "logs/link",
     }

@@ -7,6 +7,7 @@ the exit code if it is not 0. CLP_RECORD=1 writes them anew: read the difference
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ Run = Callable[[str], tuple[str, str, int]]
 Hold = Callable[..., None]
 
 _DIALOGUES = Path(__file__).with_name("dialogues")
+_REAL = Path(__file__).parents[2] / "cluster/product"  # the same states, of real servers
 
 
 def _running(status: Document) -> None:
@@ -81,11 +83,20 @@ def _forget(status: Document, server: str) -> None:
         part["servers"].pop(server, None)
 
 
+def _protected(status: Document) -> None:
+    """With NP resolution and forced stop, which would not work on node2."""
+    node1, failed = {"state": "Normal", "detail": ""}, {"state": "Error", "detail": "no answer"}
+    np = {"name": "pingnp1", "type": "pingnp", "state": "Normal", "servers": {"node1": node1}}
+    way = {"name": "fence1", "type": "script", "state": "Error", "servers": {"node2": failed}}
+    status |= {"np": [np], "fencing": [way]}
+
+
 _STATES = {
     "running": _running,
     "stopped": _stopped,
     "half_started": _half_started,
     "partitioned": _partitioned,
+    "protected": _protected,
 }
 _WITHOUT_AGENT = ("no_agent", "usage", "help")
 
@@ -104,3 +115,24 @@ def test_dialogue_without_an_agent(name: str, product: Run, hold: Hold) -> None:
 
 def test_every_dialogue_is_held() -> None:
     assert {path.stem for path in _DIALOGUES.iterdir()} == {*_STATES, *_WITHOUT_AGENT}
+
+
+@pytest.mark.parametrize("state", sorted(path.stem for path in _REAL.iterdir()))
+def test_the_stand_in_refuses_what_real_servers_refuse(state: str) -> None:
+    here, real = (_ends(folder / f"{state}.txt") for folder in (_DIALOGUES, _REAL))
+    refused = {line for line, (keys, _) in here.items() if keys}
+    assert refused
+    assert refused <= real.keys()  # each refusal was seen for real
+    both = [line for line in here if line in real and "off" not in real[line]]
+    assert {line: here[line] for line in both} == {line: real[line] for line in both}
+
+
+def _ends(path: Path) -> dict[str, tuple[list[str], str]]:
+    """Give how each line of a dialogue ended when it was first typed: the keys, the exit code."""
+    _, *parts = re.split(r"^\$ (.*)\n", path.read_text(), flags=re.MULTILINE)
+    ends: dict[str, tuple[list[str], str]] = {}
+    for line, came in zip(parts[::2], parts[1::2], strict=True):
+        end = re.search(r"^exit (\d+)$|machine is (off)", came, re.MULTILINE)
+        code = (end[1] or end[2]) if end else "0"
+        ends.setdefault(line, (re.findall(r"^! Error: .*\[(\w+)\]$", came, re.MULTILINE), code))
+    return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import syslog
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,47 @@ def test_a_script_that_fails_or_is_not_safe_is_told(
     out, err, code = product("clprexec --script it.sh -w 1")
     assert why in err
     assert (out, code) == ("", 1)
+
+
+@pytest.mark.parametrize("link", ["requests", "requests/it.sh", "clpcore"])
+def test_a_link_runs_what_nobody_else_can_have_put_there(
+    link: str, root: Path, product: Run
+) -> None:
+    where = root / "etc/clpcore" / link if link != "clpcore" else root / "etc/clpcore"
+    _script(root, f"echo yes > {root}/ran")
+    (root / "elsewhere").mkdir()
+    where.rename(root / "elsewhere/it")
+    (root / "back").symlink_to("elsewhere")
+    where.symlink_to(root / "back/../back/./it")
+    assert product("clprexec --script it.sh") == ("Command succeeded.\n", "", 0)
+    (root / "ran").unlink()
+    (root / "elsewhere").chmod(0o775)
+    out, err, code = product("clprexec --script it.sh")
+    assert f"{root}/elsewhere can be changed by other users" in err
+    assert (out, code, (root / "ran").exists()) == ("", 1, False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_script_in_a_folder_of_another_user_is_not_run(root: Path, product: Run) -> None:
+    _script(root, f"echo yes > {root}/ran")
+    theirs = root / "theirs"
+    theirs.mkdir()
+    script = root / "etc/clpcore/requests/it.sh"
+    script.rename(theirs / "it.sh")
+    script.symlink_to(theirs / "it.sh")
+    os.chown(theirs, 65_534, -1)
+    _, err, code = product("clprexec --script it.sh")
+    assert f"{theirs} can be changed by other users" in err
+    assert (code, (root / "ran").exists()) == (1, False)
+
+
+def test_a_link_to_itself_is_no_script(root: Path, product: Run) -> None:
+    path = _script(root, "")
+    path.unlink()
+    path.symlink_to(path)
+    _, err, code = product("clprexec --script it.sh")
+    assert "too many levels" in err
+    assert code == 1
 
 
 def test_groups_fail_over(asked: list[Document], product: Run) -> None:

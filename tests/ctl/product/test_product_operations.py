@@ -51,6 +51,23 @@ _ASKED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        *(({"schema": 2}, "/schema"), ({"groups": None}, "/groups"), ({"servers": [{}]}, "/serv")),
+        ({"cut_off": {"key": "rc530"}}, "/cut_off/args"),
+    ],
+)
+def test_another_servers_answer_that_cannot_be_read_is_told_in_a_sentence(
+    changes: Document, where: str, status: Document, answers: Document, product: Run
+) -> None:
+    answers["status"] = [{"ok": True, "status": {**status, **changes}, "version": "9.1"}]
+    out, complaint, code = product("clpstat -h node2")
+    assert (out, code) == ("", 1)
+    assert f"node2 answered a status that this version does not read: {where}" in complaint
+    assert "(its version: 9.1)" in complaint
+
+
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("line", _ASKED)
 def test_a_command_asks_for_its_operations(line: str, asked: list[Document], product: Run) -> None:

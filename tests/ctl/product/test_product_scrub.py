@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clpcore.ctl.product.scrub import Scrubber, in_toml, secret_files
+from clpcore.ctl.product.scrub import Scrubber, in_toml, is_secret, secret_files
 
 _PLANTED = "S3cr3t-kingfisher"
 
@@ -68,6 +68,42 @@ _PLANTED = "S3cr3t-kingfisher"
         f"kinit admin <<< '{_PLANTED}'",
         f"expect -c 'send \"{_PLANTED}\\r\"'",
         f"create user a identified by '{_PLANTED}';",
+        f"az login --service-principal -u id -p {_PLANTED} --tenant t",
+        f"az login -p '{_PLANTED}'",
+        f'command = ["az", "login", "-p", "{_PLANTED}"]',
+        f"psql -c \"ALTER ROLE a WITH LOGIN PASSWORD '{_PLANTED}'\"",
+        f"CREATE ROLE a\n  ENCRYPTED PASSWORD '{_PLANTED}';",
+        f"SET PASSWORD FOR 'a'@'%' = '{_PLANTED}';",
+        f"SET PASSWORD FOR a = PASSWORD('{_PLANTED}');",
+        f"curl -d @x https://hooks.slack.com/services/T0/B0/{_PLANTED}",
+        f"HOOK=https://contoso.webhook.office.com/webhookb2/{_PLANTED}@x/IncomingWebhook/1/2",
+        f"https://outlook.office.com/webhook/{_PLANTED}",
+        f"https://discord.com/api/webhooks/1/{_PLANTED}",
+        f"X=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{_PLANTED}",
+        f"git clone x ghp_{_PLANTED}",
+        f"glpat-{_PLANTED}",
+        f"openssl enc -aes256 -k {_PLANTED} -in a",
+        f"openssl passwd -6 {_PLANTED}",
+        f"hdbsql -u SYSTEM -p {_PLANTED} 'select 1'",
+        f"db2 connect to sample user a using {_PLANTED}",
+        f'db2 "connect to sample user a using {_PLANTED}"',
+        f"connect to sample user a using {_PLANTED};",
+        f"clpasswd -p {_PLANTED}",
+        f"lftp -u user,{_PLANTED} sftp://host",
+        f"lftp -u 'user,{_PLANTED}' sftp://host",
+        f"rabbitmqctl add_user app {_PLANTED}",
+        f"rabbitmqctl change_password app '{_PLANTED}'",
+        f"htpasswd -b /etc/users app {_PLANTED}",
+        f"htpasswd -nbB app {_PLANTED}",
+        f"kubectl create secret generic s --from-literal=key={_PLANTED}",
+        f"kubectl create secret generic s --from-literal 'key={_PLANTED}'",
+        f"vault kv put secret/app value={_PLANTED}",
+        f"vault kv put secret/app \\\n  value={_PLANTED}",
+        f"net use Z: \\\\srv\\share {_PLANTED} /user:a",
+        f"useradd -m -p {_PLANTED} app",
+        f"sas_token {_PLANTED}",
+        f"machine host login a password {_PLANTED}",
+        f"requirepass {_PLANTED}",
     ],
 )
 def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
@@ -88,6 +124,9 @@ def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
         "mkdir -p /srv/data; cp -a a b; docker run -p 80:80 nginx",
         "ssh -p 22 node2 journalctl -u clpcore -n 5000",
         "mysql runs, and -p is its option",
+        "az vm start -g rg -n node2; mkdir -p /srv; kubectl get secret; vault status",
+        "the net is up; openssl version; the password of the user is wrong, token for node2",
+        'url = "https://learn.microsoft.com/azure/webhook"',
     ],
 )
 def test_what_is_none_stays(text: str) -> None:
@@ -124,6 +163,8 @@ def test_where_an_alert_posts_to_is_a_secret_also_without_its_server() -> None:
 
 def test_a_file_that_cannot_be_read_has_no_known_secrets_but_addresses() -> None:
     assert list(in_toml("password = ", ())) == list(secret_files("=")) == []
+    off = '# [alert.hook1]\n#url="https://hooks.example/x"\n[cluster]\nname = "A"\n'
+    assert list(in_toml(off, ())) == ["https://hooks.example/x"]
     assert list(in_toml('a =\n  url = "https://hooks.example/x"\n', ())) == [
         "https://hooks.example/x"
     ]
@@ -140,8 +181,35 @@ def test_a_secret_of_several_lines_is_known_by_each_and_as_json_has_it() -> None
     "piece",
     [
         *("a", "a-", "token", "token-", "a.b/", "'", "<", "secret=", "x://", "--x ", "\n", "\\\n"),
+        *(
+            "az ",
+            "vault put ",
+            "net use ",
+            "password (",
+            "set password ",
+            "kubectl --from-literal ",
+        ),
+        *(
+            "rabbitmqctl add_user ",
+            "htpasswd -b ",
+            "eyJ",
+            "ghp_",
+            "connect to ",
+            "db2 using ",
+            "token 1",
+        ),
         *("mysql ", "mysql -", "sqlplus a/", "-u a:", "echo x|", "<<<", "send ", 'pass="', "', '"),
     ],
 )
 def test_no_text_takes_for_ever(piece: str) -> None:
     Scrubber(())(piece * (300_000 // len(piece)))
+
+
+@pytest.mark.parametrize("name", ["password.txt", "db_password", ".pgpass", "token", "creds.json"])
+def test_a_file_that_is_called_a_secret_is_one(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["start.sh", "check_token.sh", "clpcore.toml", "passage.txt"])
+def test_a_file_that_holds_more_than_a_secret_is_scrubbed(name: str) -> None:
+    assert not is_secret(name)

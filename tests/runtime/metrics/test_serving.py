@@ -118,14 +118,32 @@ def test_one_that_says_or_reads_nothing_is_ended(
 
 def test_many_get_no_more_than_their_share(tmp_path: Path, until: Until) -> None:
     async def run() -> None:
-        async with serve(tmp_path) as (pages, path):
-            held = [await asyncio.open_unix_connection(str(path)) for _ in range(VISITORS)]
-            await until(lambda: len(pages._visits) == VISITORS)
+        async with serve(tmp_path, b"x" * 8_000_000) as (pages, path):
+            held = [await asyncio.open_unix_connection(str(path), limit=1) for _ in range(VISITORS)]
+            for _, writer in held:
+                writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+            await until(lambda: [each.idle for each in pages._visits] == [False] * VISITORS)
             assert b" 503 " in await get(path, b"")
             for _, writer in held:
                 writer.close()
             await until(lambda: not pages._visits)
+            assert (await get(path)).endswith(b"x")
+
+    asyncio.run(run())
+
+
+def test_who_asks_for_nothing_keeps_nobody_out(tmp_path: Path, until: Until) -> None:
+    async def run() -> None:
+        async with serve(tmp_path) as (pages, path):
+            idle = [await asyncio.open_unix_connection(str(path)) for _ in range(70)]
+            await until(lambda: len(pages._visits) == VISITORS)
             assert (await get(path)).endswith(PAGE)
+            for reader, _ in idle[: 70 - VISITORS]:
+                async with asyncio.timeout(5):
+                    assert await reader.read() == b""  # the longest there has given way
+            await until(lambda: len(pages._visits) == VISITORS - 1)
+            for _, writer in idle:
+                writer.close()
 
     asyncio.run(run())
 

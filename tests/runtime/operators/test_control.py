@@ -88,7 +88,12 @@ def test_one_that_says_no_more_still_gets_its_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"hello\n", b"[1]\n", b"\n", b"\xff\xfe\n", b"[" * 60_000 + b"\n"]
+    "garbage",
+    [
+        *(b"hello\n", b"[1]\n", b"\n", b"\xff\xfe\n", b"[" * 60_000 + b"\n"),
+        *(b'{"do": "\\ud800"}\n', b'{"\\udfff": 1}\n', b'{"do": "\xed\xa0\x80"}\n'),
+        b'{"do": "\xff"}\n',
+    ],
 )
 def test_garbage_is_refused_and_the_next_request_served(tmp_path: Path, garbage: bytes) -> None:
     async def run() -> None:
@@ -97,6 +102,18 @@ def test_garbage_is_refused_and_the_next_request_served(tmp_path: Path, garbage:
         assert refused["ok"] is False
         assert "JSON" in refused["error"]
         assert served_one["got"] == {"n": 1}
+
+    asyncio.run(run())
+
+
+def test_half_a_character_in_an_answer_is_spelled_as_json_spells_it(tmp_path: Path) -> None:
+    async def named(_request: dict[str, Any], client: Client) -> None:
+        client.reply({"ok": True, "file": os.fsdecode(b"a\xffb")})
+
+    async def run() -> None:
+        async with listening(tmp_path, named) as served:
+            (reply,) = await ask(served, b"{}\n")
+        assert os.fsencode(reply["file"]) == b"a\xffb"
 
     asyncio.run(run())
 

@@ -12,6 +12,7 @@ import pytest
 
 from clpcore.model.config import ClusterConfig, Monitor
 from clpcore.model.questions import AnswerPart, AskStatus, TakeNotice
+from clpcore.runtime import clock
 from clpcore.runtime.operators import elsewhere
 from clpcore.runtime.operators.control import Client, Document, refusal
 from clpcore.runtime.operators.desk import Desk
@@ -93,7 +94,9 @@ def test_another_servers_view_comes_whole_whatever_its_size(sides: tuple[Side, S
     there.status["text"] = "x" * 3 * elsewhere._PIECE
     there.change = lambda word: [word, word]  # what comes twice is one piece
     reply = _run(here.ask(do="status", server="node2"))
-    assert reply == {"ok": True, "status": there.status}
+    assert (reply["ok"], reply["status"]) == (True, there.status)
+    assert reply["version"] == elsewhere.VERSION
+    assert abs(reply["wall_ms"] - clock.wall()) < 60_000
 
 
 def test_pieces_may_come_in_any_order_but_only_from_who_was_asked(
@@ -136,12 +139,36 @@ def test_what_is_no_answer_to_it_is_none(
     assert not here.asks._awaited
 
 
-@pytest.mark.parametrize("text", ["[]", "no JSON", "[" * 100_000])
+def _deep(depth: int) -> str:
+    """Give a refusal whose sentence has sentences within it."""
+    begin, end = '{"key":"op5","args":{"x":', "}}"
+    return '{"ok":false,"because":[' + begin * depth + '""' + end * depth + "]}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[]", "no JSON", "[" * 100_000, "{}", '{"ok":1}', '{"ok":"yes"}', '{"ok":true}'),
+        *('{"ok":true,"status":[]}', '{"ok":true,"status":{},"wall_ms":"now"}'),
+        *('{"ok":false,"error":7}', '{"ok":false,"remedy":{}}', '{"ok":false,"because":"no"}'),
+        *('{"ok":false,"because":[{}]}', '{"ok":false,"because":[{"key":"op5"}]}'),
+        '{"ok":false,"because":[{"key":"op5","args":{"server":7}}]}',
+        '{"ok":true,"status":{"server":"\\ud800"}}',
+        *(_deep(40), _deep(400)),
+    ],
+)
 def test_an_answer_that_is_none_is_told(sides: tuple[Side, Side], text: str) -> None:
     here, there = sides
     there.change = lambda word: [attrs.evolve(cast("AnswerPart", word), text=text)]
     reply = _run(here.ask(do="status", server="node2"))
     assert reply["error"] == "node2 answered something that is no reply"
+    assert "restart its agent" in reply["remedy"]
+
+
+def test_a_refusal_of_another_agent_comes_as_it_is(sides: tuple[Side, Side]) -> None:
+    here, there = sides
+    there.change = lambda word: [attrs.evolve(cast("AnswerPart", word), text=_deep(3))]
+    assert _run(here.ask(do="status", server="node2"))["because"][0]["key"] == "op5"
 
 
 def test_a_server_without_a_session_is_not_waited_for(sides: tuple[Side, Side]) -> None:

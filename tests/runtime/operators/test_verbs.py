@@ -14,6 +14,7 @@ import pytest
 
 from clpcore import messages
 from clpcore.model.actions import Answer
+from clpcore.model.picture import Picture
 from clpcore.model.requests import ClusterStop, GroupMove, Op
 from clpcore.runtime.operators import watching
 from clpcore.runtime.operators.control import Control, Document, refusal
@@ -56,6 +57,9 @@ class World:
             raise ArithmeticError("no status")
         servers = [{"name": "node2", "heard_ms_ago": heard}]
         return lambda: {"report": report, "now_ms": heard, "servers": servers}
+
+    def picture(self) -> Callable[[], Picture]:
+        raise NotImplementedError
 
     async def ask(self, op: Op, by: str, wait: int) -> Answer | str:
         self.asked.append((op, by, wait))
@@ -159,6 +163,8 @@ def test_an_operator_gets_the_cores_answer(tmp_path: Path) -> None:
     [
         {"do": "ask", "op": {"is": "Nothing"}},
         {"do": "ask", "op": {"is": "GroupMove", "group": 3}},
+        {"do": "ask", "op": {"is": "GroupMove", "group": "g", "to": "node2"}},
+        {"do": "ask", "op": {"is": "ClusterStop", "group": "g"}},
         {"do": "ask", "op": "GroupMove"},
         {"do": "ask"},
         {"do": "ask", "op": {"is": "ClusterStop"}, "wait": -1},

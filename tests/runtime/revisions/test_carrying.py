@@ -84,6 +84,16 @@ async def test_a_bundle_comes_in_pieces(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_two_may_fetch_the_same_at_once(tmp_path: Path) -> None:
+    fetcher = ends(tmp_path)
+    async with asyncio.timeout(carrying._PATIENCE):
+        fetches = (fetcher.fetch("node1", REVISION.name) for _ in range(2))
+        found = await asyncio.gather(*fetches)
+    assert [each.data for each in found] == [DATA, DATA]
+    assert not fetcher._awaited
+
+
+@in_loop
 async def test_a_lost_piece_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,3 +126,30 @@ def test_another_digest_than_was_asked_for_is_refused(root: Root) -> None:
 def test_a_check_that_dies_is_an_error(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "_MODULE", "clpcore.nothing")
     assert "gave no answer" in _check(root).error
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os; os._exit(3)",
+        "import os, time\nif os.fork() == 0: time.sleep(600)",
+        "import os; os.fork()",
+        "import os; os.write(1, b'{}')",
+    ],
+)
+def test_a_plugin_that_ends_or_forks_keeps_nobody_from_the_answer(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    site = tmp_path / "site"
+    (site / "bad-1.0.dist-info").mkdir(parents=True)
+    (site / "bad-1.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n"
+    )
+    (site / "bad-1.0.dist-info/entry_points.txt").write_text("[clpcore.plugins]\nbad = bad\n")
+    (site / "bad.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setattr(checking, "_PATIENCE", 15.0)
+    (root.conf / "b.toml").write_text("[monitor.pidw1]\ninterval = 3\n")
+    checked = _check(root)
+    assert (checked.error, checked.findings) == ("", ())
+    assert [change[0] for change in checked.changes] == ["monitor pidw1: interval"]

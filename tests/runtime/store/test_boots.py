@@ -49,17 +49,18 @@ def test_run_is_known_to_a_restarted_agent() -> None:
 def test_run_of_another_boot_is_void() -> None:
     memory = Memory(
         life=Life(Boot(4, "before"), 1),
-        run=BootKept(current=(Current("g", Version(1, "n1")),), left=True),
+        run=BootKept(current=(Current("g", Version(1, "n1")),), left=True, suspended=("m",)),
     )
     assert boots.recall(memory, Life(Boot(5, "here"), 1)) == BootKept()
 
 
-def test_only_the_wish_to_stay_offline_outlives_a_clean_leave() -> None:
+def test_only_what_operators_told_it_outlives_a_clean_leave() -> None:
+    told = BootKept(left=True, suspended=("m",))
     memory = Memory(
         life=Life(Boot(4, "here"), 1),
-        run=BootKept(current=(Current("g", Version(1, "n1")),), left=True),
+        run=attrs.evolve(told, current=(Current("g", Version(1, "n1")),), held={"g": 3}),
     )
-    assert boots.recall(memory, Life(Boot(5, "here"), 1)) == BootKept(left=True)
+    assert boots.recall(memory, Life(Boot(5, "here"), 1)) == told
 
 
 def test_the_file_comes_back_as_written(tmp_path: Path) -> None:

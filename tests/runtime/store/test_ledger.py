@@ -157,17 +157,18 @@ def test_a_boot_is_over_on_disk_before_anybody_hears_it(
     asyncio.run(run())
 
 
-def test_a_server_told_to_stay_offline_does_so_after_a_crash_of_the_agent(
+def test_what_operators_told_a_server_holds_for_the_agent_after_a_clean_leave(
     tmp_path: Path, config: ClusterConfig
 ) -> None:
     async def run() -> None:
         for stay in (True, False):
             async with begun(tmp_path, config) as open_:
-                durable = open_.decide(Left(stay=stay), run=BootKept(left=True, join=3))
+                kept = BootKept(left=True, join=3, suspended=("lbppw1",))
+                durable = open_.decide(Left(stay=stay), run=kept)
                 assert durable is not None
                 await durable
             async with begun(tmp_path, config) as open_:
-                assert open_.begun.run == BootKept(left=stay)
+                assert open_.begun.run == BootKept(left=stay, suspended=("lbppw1",))
 
     asyncio.run(run())
 

@@ -12,13 +12,18 @@ from clp_lab.plan import (
     CLIENT_INNER,
     INNER,
     MOST_SERVERS,
+    POWER,
+    POWER_ADDRESS,
     PUBLIC,
+    SHARED,
+    WITNESS,
+    WITNESS_ADDRESS,
     BalancerPlan,
     Plan,
 )
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
-_RESERVED = (CLIENT, BALANCER, "all", "log", "control")
+_RESERVED = (CLIENT, BALANCER, WITNESS, POWER, SHARED, "all", "log", "control")
 _LARGEST_PORT = 65535
 _DEEPEST_SOCKET = "/run/clpcore/control"
 _LONGEST_SOCKET_PATH = 107
@@ -50,7 +55,7 @@ def _servers(plan: Plan) -> Iterator[str]:
     if not 1 <= len(plan.servers) <= MOST_SERVERS:
         yield f"{len(plan.servers)} servers: a lab has 1 to {MOST_SERVERS}"
     names: set[str] = set()
-    addresses = {CLIENT_INNER: CLIENT}
+    addresses = {CLIENT_INNER: CLIENT, WITNESS_ADDRESS: WITNESS, POWER_ADDRESS: POWER}
     for server in plan.servers:
         if not _NAME.fullmatch(server.name) or server.name in _RESERVED:
             yield (

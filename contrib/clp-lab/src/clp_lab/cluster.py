@@ -4,11 +4,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 
-from clp_lab import initd, mounts
+from clp_lab import initd, mounts, witness
 from clp_lab.board import Board
 from clp_lab.errors import LabError
 from clp_lab.health import HealthProbe
@@ -21,11 +22,15 @@ from clp_lab.plan import (
     CLIENT_INNER,
     CLIENT_PUBLIC,
     INNER,
+    POWER,
     PROBE_SOURCE,
     PUBLIC,
+    SHARED,
+    WITNESS,
     Plan,
     ServerPlan,
 )
+from clp_lab.spawn import Program
 
 _REAP_S = 5.0
 _REAP_STEP_S = 0.0002
@@ -40,8 +45,10 @@ class Cluster:
     def __init__(self, plan: Plan, folder: Path, lifeline: Lifeline) -> None:
         self.plan, self.folder = plan, folder
         self._lifeline = lifeline
-        self.board = Board(len(plan.servers) + 2)
         self.slots = {server.name: slot for slot, server in enumerate(plan.servers)}
+        beside = (CLIENT, BALANCER, *plan.outside)
+        self._all_slots = {name: slot for slot, name in enumerate((*self.slots, *beside))}
+        self.board = Board(len(self._all_slots))
         wirings = _wirings(plan)
         self.switch = start_switch(
             plan,
@@ -63,13 +70,12 @@ class Cluster:
         return Place(life=life, wiring=wiring, board=self.board, network=self.network)
 
     def _life(self, name: str) -> initd.Life:
-        slots = {**self.slots, CLIENT: len(self.slots), BALANCER: len(self.slots) + 1}
         life = initd.Life(
             name=name,
-            slot=slots[name],
+            slot=self._all_slots[name],
             root=None,
             seen=(),
-            program=self._probe if name == BALANCER else None,
+            program=self._programs().get(name),
             environment=_inherited(),
             log=self.folder / "log" / f"{name}.log",
             stop_ms=self.plan.stop,
@@ -86,6 +92,15 @@ class Cluster:
         program = agent or None
         return attrs.evolve(life, root=root, seen=seen, program=program, environment=environment)
 
+    def _programs(self) -> Mapping[str, Program]:
+        """Give what runs in the places that are no servers."""
+        python = (sys.executable, "-P", "-m")
+        return {
+            BALANCER: self._probe,
+            WITNESS: (*python, "clp_lab.witness", str(self.folder / WITNESS)),
+            POWER: (*python, "clp_lab.power_service", str(self.folder)),
+        }
+
     def _probe(self) -> None:
         """Run the health probe: the program of the load balancer's place."""
         pool = [(server.address, self.slots[server.name]) for server in self.plan.pool]
@@ -97,8 +112,11 @@ class Cluster:
 
     def up(self) -> None:
         """Give every place its first life; all boot at the same time."""
+        (self.folder / SHARED).mkdir()
         for server in self.plan.servers:
             self._make_root(self.folder / server.name)
+        if self.plan.witness is not None:
+            witness.furnish(self.folder / WITNESS, Path(self.plan.witness))
         off = {server.name for server in self.plan.servers if not server.start}
         places = [place for place in self.places.values() if place.name not in off]
         for place in places:
@@ -121,6 +139,12 @@ class Cluster:
         if name not in self.slots:
             raise LabError(f"no server {name!r} here: there are {', '.join(self.slots)}")
         return self.places[name]
+
+    def machine(self, name: str) -> Place:
+        """Give what can lose its power by name: a server, or a machine outside of the cluster."""
+        if name in self.plan.outside:
+            return self.places[name]
+        return self.server(name)
 
     def place(self, name: str) -> Place:
         """Give any place by name."""
@@ -167,6 +191,10 @@ def _wirings(plan: Plan) -> dict[str, Wiring]:
     return {
         CLIENT: Wiring(addresses=(inner, public), routes=()),
         BALANCER: Wiring(addresses=(probe,), routes=(INNER,)),
+        **{
+            name: Wiring(addresses=((address, INNER[1]),), routes=())
+            for name, address in plan.outside.items()
+        },
         **{
             server.name: Wiring(addresses=((server.address, INNER[1]),), routes=(PUBLIC, probe))
             for server in plan.servers

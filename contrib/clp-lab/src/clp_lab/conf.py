@@ -10,27 +10,48 @@ from pathlib import Path
 from clp_lab.errors import LabError
 from clp_lab.plan import BalancerPlan, Plan, ServerPlan
 
+WITNESS_KEY = "var/lib/witness.key"
+"""Where a server of the lab has the key of the witness: /var is its own, /etc is the machine's."""
 
-def plan_of(conf: Path, key: Path, balancer: BalancerPlan | None = None) -> Plan:
+
+def plan_of(
+    conf: Path, key: Path, balancer: BalancerPlan | None = None, *, witness: Path | None = None
+) -> Plan:
     """Give a lab with the servers of *conf*, its configuration, scripts, and the cluster key.
+
+    *conf* has the tables, or a folder conf.d with them, as `clp config new` writes it. With the
+    key file of a *witness* there is one, and a power service.
 
     Raises:
         LabError: there are no servers with addresses in the folder; what else is wrong with the
             configuration, the agents say.
 
     """
+    conf = _with_tables(conf.absolute())
     return Plan(
         servers=_servers(conf),
-        files={**_files(conf), "etc/clpcore/cluster.key": str(key)},
+        files={
+            **_files(conf),
+            "etc/clpcore/cluster.key": str(key),
+            **({} if witness is None else {WITNESS_KEY: str(witness)}),
+        },
         balancer=balancer or BalancerPlan(),
+        witness=None if witness is None else str(witness),
+        power=witness is not None,
     )
 
 
+def _with_tables(folder: Path) -> Path:
+    inner = folder / "conf.d"
+    return inner if inner.is_dir() and not any(folder.glob("*.toml")) else folder
+
+
 def _files(conf: Path) -> dict[str, str]:
-    """Give what of the folder goes where: its tables into conf.d, its scripts beside them."""
+    """Give what goes where: the tables into conf.d, the scripts of or beside the folder beside."""
     tables = {f"etc/clpcore/conf.d/{file.name}": str(file) for file in conf.glob("*.toml")}
-    scripts = conf / "scripts"
-    return tables | ({"etc/clpcore/scripts": str(scripts)} if scripts.is_dir() else {})
+    places = (conf.parent / "scripts", conf / "scripts")  # `clp config check` takes the same one
+    scripts = next((place for place in places if place.is_dir()), None)
+    return tables | ({"etc/clpcore/scripts": str(scripts)} if scripts else {})
 
 
 def _servers(conf: Path) -> tuple[ServerPlan, ...]:
@@ -52,8 +73,24 @@ def cluster_key() -> Iterator[Path]:
     """Give the file of a new cluster key, for as long as the block lasts."""
     from clpcore.wire import keys  # noqa: PLC0415 - the lab itself needs no cryptography
 
+    with _secret("cluster.key", keys.generate(os.urandom(32))) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def witness_key(cluster: str = "lab") -> Iterator[Path]:
+    """Give the file that a new witness and the servers share, for as long as the block lasts."""
+    from clpcore_witness import keyfile  # noqa: PLC0415 - a lab without a witness needs none
+
+    text = keyfile.generate(cluster, os.urandom(keyfile.SIZE), "The key of a lab's witness.")
+    with _secret("witness.key", text) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _secret(name: str, text: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "cluster.key"
+        file = Path(folder) / name
         file.touch(0o600)
-        file.write_text(keys.generate(os.urandom(32)), encoding="ascii")
+        file.write_text(text, encoding="ascii")
         yield file

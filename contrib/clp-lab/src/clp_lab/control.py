@@ -99,6 +99,10 @@ class Control:
         """Keep that many cores busy inside a server."""
         return self.fault("burn", server=server, seconds=seconds, processes=processes)
 
+    def set_power(self, mood: str, *, delay_ms: int = 0) -> int:
+        """Let the power service work in one of `clp_lab.outlets.Mood`."""
+        return self.fault("power", mood=mood, delay_ms=delay_ms)
+
     def unplug(self, server: str) -> int:
         """Pull a server's cable: its eth0 loses the carrier."""
         return self.fault("unplug", server=server)

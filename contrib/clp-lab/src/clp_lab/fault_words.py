@@ -19,6 +19,7 @@ _DONE = {
     "agent-start": "the agent of {server} starts",
     "unplug": "the cable of {server} is out",
     "plug": "the cable of {server} is in",
+    "power": "the power service {works}",
     "burn": "{processes} processes burn in {server} for {seconds:g} s",
     "cut": "nothing passes {way}",
     "delay": "frames {way} come later by {time}, jitter {jitter}",
@@ -38,6 +39,12 @@ _SERVER_VERBS = {
     "agent-start": "start a stopped agent",
     "unplug": "pull the network cable",
     "plug": "put the network cable back",
+}
+_MOODS = {
+    "good": "works: off at once, and read as it is",
+    "late": "accepts, and switches off {delay} later, whoever lives there by then",
+    "refuses": "refuses every request",
+    "lies": "accepts and does nothing, and says that it is off",
 }
 _SHARES = {
     "loss": "lose a share of the frames",
@@ -59,6 +66,9 @@ def add_verbs(parser: Parser) -> None:
 def _add_server_verbs(verbs: "argparse._SubParsersAction[Parser]") -> None:
     for verb, text in _SERVER_VERBS.items():
         verbs.add_parser(verb, help=text).add_argument("server", metavar="SERVER")
+    power = verbs.add_parser("power", help="let the power service work badly, or well again")
+    power.add_argument("mood", choices=tuple(_MOODS), metavar="MOOD", help=", ".join(_MOODS))
+    power.add_argument("--delay", default="5", metavar="TIME", help="how late, if late (5 s)")
     burn = verbs.add_parser("burn", help="keep cores busy inside a server")
     burn.add_argument("server", metavar="SERVER")
     burn.add_argument("seconds", type=float, metavar="SECONDS", help="up to 600")
@@ -82,7 +92,9 @@ def _add_way_verbs(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _add_pair(parser: argparse.ArgumentParser, second: str | None) -> None:
-    parser.add_argument("a", metavar="A", help="a server, 'client', 'lb' (health probes) or 'all'")
+    parser.add_argument(
+        "a", metavar="A", help="a server, 'client', 'lb', 'witness', 'power' or 'all'"
+    )
     if second is None:
         parser.add_argument("b", metavar="B")
     else:
@@ -93,6 +105,8 @@ def _add_pair(parser: argparse.ArgumentParser, second: str | None) -> None:
 def done(given: argparse.Namespace) -> str:
     """Say what a verb has done."""
     words = vars(given)
+    if given.verb == "power":
+        words = {**words, "works": _MOODS[given.mood].format(**words)}
     return _DONE[given.verb].format(**words, way=_way(words) if "a" in words else "")
 
 
@@ -107,6 +121,8 @@ def request_of(given: argparse.Namespace) -> tuple[str, dict[str, object]]:
     """Give the keeper's verb and its details."""
     if given.verb in _SERVER_VERBS:
         return given.verb, {"server": given.server}
+    if given.verb == "power":
+        return "power", {"mood": given.mood, "delay_ms": _span(given.delay)}
     if given.verb == "burn":
         details = {"server": given.server, "seconds": given.seconds, "processes": given.processes}
         return "burn", details
@@ -119,11 +135,15 @@ def _faults(given: argparse.Namespace) -> dict[str, float]:
     if given.verb == "cut":
         return {"cut": True}
     if given.verb == "delay":
-        try:
-            delay, jitter = milliseconds(given.time), milliseconds(given.jitter)
-        except ValueError as error:
-            raise LabError(f"delay {given.time!r}, jitter {given.jitter!r}: {error}") from error
+        delay, jitter = _span(given.time), _span(given.jitter)
         return {"delay_ns": delay * _NS_PER_MS, "jitter_ns": jitter * _NS_PER_MS}
     if not 0 <= given.percent <= 100:  # noqa: PLR2004
         raise LabError(f"{given.verb} {given.percent:g}: 0 to 100 percent")
     return {given.verb: given.percent / 100}
+
+
+def _span(text: str) -> int:
+    try:
+        return milliseconds(text)
+    except ValueError as error:
+        raise LabError(f"{text!r}: {error}") from error

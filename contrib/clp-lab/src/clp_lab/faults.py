@@ -10,6 +10,7 @@ import attrs
 from clp_lab.channel import Message
 from clp_lab.cluster import Cluster
 from clp_lab.errors import LabError
+from clp_lab.outlets import Outlets
 from clp_lab.place import Place, Power
 from clp_lab.plan import BALANCER, CLIENT
 from clp_lab.ways import GOOD
@@ -22,9 +23,9 @@ _MOST_BURNERS = 64
 class Faults:
     """One method per verb; each gives the monotonic nanosecond at which it took effect."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._on_servers: dict[str, Callable[[Place], int]] = {
+    def __init__(self, cluster: Cluster, outlets: Outlets) -> None:
+        self._cluster, self._outlets = cluster, outlets
+        self._on_machines: dict[str, Callable[[Place], int]] = {
             "kill": self._kill,
             "start": self._start,
             "stop": self._stop,
@@ -38,9 +39,11 @@ class Faults:
     def do(self, request: Message) -> int:
         """Carry out one request; LabError says what is wrong with it."""
         verb = str(request["verb"])
-        if verb in self._on_servers:
-            return self._on_servers[verb](self._cluster.server(request["server"]))
+        if verb in self._on_machines:
+            return self._on_machines[verb](self._cluster.machine(request["server"]))
         match verb:
+            case "power":
+                return self._outlets.set_mood(request["mood"], int(request["delay_ms"]))
             case "burn":
                 return self._burn(request)
             case "unplug" | "plug":
@@ -59,6 +62,7 @@ class Faults:
     def _start(self, place: Place) -> int:
         if place.power is not Power.OFF:
             raise LabError(f"{place.name} is {place.power.value} already")
+        self._outlets.stays_off(place)
         self._cluster.boot(place)
         return place.since
 
@@ -108,7 +112,7 @@ class Faults:
         return time.monotonic_ns()
 
     def _cable(self, name: str, *, plugged: bool) -> int:
-        place = self._cluster.server(name)
+        place = self._cluster.machine(name)
         self._cluster.network.set_cable(name, place.life.slot, plugged=plugged)
         return time.monotonic_ns()
 

@@ -61,6 +61,8 @@ _LAB: Mapping[str, Callable[[object], object]] = {
     "device": _text,
     "user_namespace": _yes,
     "seed": _number,
+    "witness": _text,
+    "power": _yes,
     "servers": _number,
 }
 _SERVER: Mapping[str, Callable[[object], object]] = {
@@ -111,8 +113,9 @@ class _Reader:
         lab = self._values("[lab]", document.get("lab", {}), _LAB)
         count = lab.pop("servers", 2)
         named = self._servers(document.get("server", {}))
-        if "capture" in lab:
-            lab["capture"] = str((folder / lab["capture"]).absolute())
+        for name in ("capture", "witness"):
+            if name in lab:
+                lab[name] = str((folder / lab[name]).absolute())
         balancer = self._values("[balancer]", document.get("balancer", {}), _BALANCER)
         return Plan(
             servers=named or self._try("[lab] servers", count, servers) or servers(),

@@ -16,6 +16,7 @@ from clp_lab import mounts, namespaces
 from clp_lab.board import Board
 from clp_lab.channel import Channel, Message
 from clp_lab.parts import keep_open
+from clp_lab.plan import SHARED
 from clp_lab.power import PowerSocket
 from clp_lab.spawn import Program, busy, exit_code, say, spawn
 from clp_lab.supervise import Agent, AgentState
@@ -84,6 +85,7 @@ def _be_init(life: Life, board: Board, channel: Channel, lifeline: int) -> NoRet
         namespaces.own_mounts()
         if life.root is not None:
             mounts.empty(life.root)
+            mounts.share(life.root, life.root.parent / SHARED)
             mounts.take(life.root, life.seen)
         init = _Init(life, board, channel, lifeline)
     except OSError as error:

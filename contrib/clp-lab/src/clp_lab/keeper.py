@@ -18,6 +18,7 @@ from clp_lab.errands import Errands, tell
 from clp_lab.errors import LabError
 from clp_lab.faults import Faults
 from clp_lab.folders import CONTROL
+from clp_lab.outlets import Outlets
 from clp_lab.parts import Lifeline
 from clp_lab.place import Place, Power, members
 from clp_lab.plan import Plan
@@ -42,7 +43,8 @@ class Keeper:
         self._wake = _wake_on_signals()
         self._lacks = _prepare_namespaces(plan)
         self._cluster = Cluster(plan, folder, lifeline)
-        self._faults = Faults(self._cluster)
+        self._outlets = Outlets(self._cluster)
+        self._faults = Faults(self._cluster, self._outlets)
         self._errands = Errands(self._cluster, lifeline)
         self._listener = _listen(folder / CONTROL)
         self._callers: set[Channel] = set()
@@ -66,13 +68,14 @@ class Keeper:
                     self._hear(source, channels.get(source))
                 else:
                     self._attend(source)
+            self._outlets.land()
             self._boot_due()
             self._errands.end_lost()
 
     def _pause(self) -> float | None:
-        if not self._boots:
-            return None
-        return max(0, min(at for at, _ in self._boots) - time.monotonic_ns()) / 1e9
+        times = [at for at, _ in self._boots]
+        times += [] if self._outlets.due_at is None else [self._outlets.due_at]
+        return max(0, min(times) - time.monotonic_ns()) / 1e9 if times else None
 
     def _attend(self, source: socket.socket | int) -> None:
         if source is self._listener:
@@ -113,7 +116,7 @@ class Keeper:
         due = [place for at, place in self._boots if at <= now]
         self._boots = [(at, place) for at, place in self._boots if at > now]
         for place in due:
-            if place.power is Power.OFF:  # else somebody was faster with `start`
+            if place.power is Power.OFF and not self._outlets.stays_off(place):
                 try:
                     self._cluster.boot(place)
                 except (LabError, OSError) as error:
@@ -164,6 +167,8 @@ class Keeper:
                 at = self._faults.do(request)
                 _log(f"fault {request}")
                 return {"at": at}
+            case "power":
+                return self._switch(request)
             case "spawn":
                 return {"number": self._errands.spawn(caller, request, fds)}
             case "audit":
@@ -175,6 +180,14 @@ class Keeper:
                 self._going = False
                 return {}
         raise LabError(f"the lab does not know how to {request['do']!r}")
+
+    def _switch(self, request: Message) -> Message:
+        """Do what the power service was asked for."""
+        if "off" in request:
+            self._outlets.off(request["off"])
+            _log(f"power {request}")
+            return {}
+        return {"off": self._outlets.is_off(request["read"])}
 
     def end(self) -> None:
         """Kill every place at once; all are gone when this returns."""

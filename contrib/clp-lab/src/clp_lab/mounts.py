@@ -15,6 +15,8 @@ from clp_lab import namespaces
 
 _RUN, _VAR, _TMP = (Path(path).resolve() for path in ("/run", "/var", "/tmp"))  # noqa: S108
 _LINKS = {"var/run": "../run", "var/lock": "../run/lock"}  # as every distribution has them
+SHARED = "var/shared"
+"""The folder that is one for all servers."""
 _PUBLIC = 0o1777
 _SEARCHED = ("PATH", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -29,6 +31,12 @@ def empty(root: Path) -> None:
     for link, target in _LINKS.items():
         if not (root / link).is_symlink():
             (root / link).symlink_to(target)
+
+
+def share(root: Path, folder: Path) -> None:
+    """Have *folder* be the server's SHARED, too; before its /var is bound."""
+    (root / SHARED).mkdir(exist_ok=True)
+    namespaces.bind(folder, root / SHARED)
 
 
 def needed(environment: Mapping[str, str], argv: Sequence[str]) -> tuple[Path, ...]:

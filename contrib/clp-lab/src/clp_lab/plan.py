@@ -12,11 +12,16 @@ from clp_lab.errors import LabError
 
 MOST_SERVERS = 32
 CLIENT, BALANCER = "client", "lb"
-"""Names of the two places that are no servers."""
+"""Names of the two places that every lab has beside its servers."""
+WITNESS, POWER = "witness", "power"
+"""Names of two machines outside of the cluster, where a plan wants them."""
+SHARED = "shared"
+"""The folder of the lab that all servers have as /var/shared: a disk that none of them loses."""
 
 INNER, PUBLIC = ("10.5.0.0", 24), ("203.0.113.0", 24)
 CLIENT_INNER, CLIENT_PUBLIC = "10.5.0.50", "203.0.113.50"
 PROBE_SOURCE = "168.63.129.16"
+WITNESS_ADDRESS, POWER_ADDRESS = "10.5.0.60", "10.5.0.61"
 _FIRST_SERVER = 110
 
 CLP = str(Path(sys.executable).with_name("clp"))
@@ -76,6 +81,8 @@ class Plan:
         agent: the command that every server's PID 1 keeps running; empty: none.
         files: copied under CLP_ROOT of every server by `up`: target below it -> source.
         balancer: the load balancer.
+        witness: the key file of the clusters that the witness knows; None: there is no witness.
+        power: whether there is a machine that switches servers off when it is asked to.
         capture: where to write all frames (pcap); None: nowhere.
         boot: how long a server is off between two lives when it reboots.
         stop: how long an agent may take to stop before it is killed.
@@ -88,6 +95,8 @@ class Plan:
     agent: tuple[str, ...] = AGENT
     files: Mapping[str, str] = attrs.field(factory=dict)
     balancer: BalancerPlan = attrs.field(factory=BalancerPlan)
+    witness: str | None = None
+    power: bool = False
     capture: str | None = None
     boot: int = 0
     stop: int = 10_000
@@ -100,6 +109,13 @@ class Plan:
         """The servers behind the load balancer."""
         names = self.balancer.pool
         return tuple(server for server in self.servers if not names or server.name in names)
+
+    @property
+    def outside(self) -> Mapping[str, str]:
+        """The machines outside of the cluster, and their addresses."""
+        there = {WITNESS: self.witness is not None, POWER: self.power}
+        addresses = {WITNESS: WITNESS_ADDRESS, POWER: POWER_ADDRESS}
+        return {name: addresses[name] for name in addresses if there[name]}
 
     def agent_of(self, server: ServerPlan) -> tuple[str, ...]:
         """Give the agent command of a server; empty: none."""

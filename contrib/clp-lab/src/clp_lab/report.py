@@ -6,7 +6,14 @@ import attrs
 
 from clp_lab.cluster import Cluster
 from clp_lab.plan import BALANCER, CLIENT, ServerPlan
-from clp_lab.status import BackendStatus, BalancerStatus, ServerStatus, Status, WayStatus
+from clp_lab.status import (
+    BackendStatus,
+    BalancerStatus,
+    OutsideStatus,
+    ServerStatus,
+    Status,
+    WayStatus,
+)
 from clp_lab.ways import GOOD, Way
 
 
@@ -21,6 +28,7 @@ def status_of(cluster: Cluster, lacks: str) -> Status:
         capture=cluster.plan.capture,
         pids={**pids, "switch": cluster.switch.pid, "guard": os.getppid()},
         servers=tuple(_server(cluster, server) for server in cluster.plan.servers),
+        outside=tuple(_outside(cluster, name) for name in cluster.plan.outside),
         balancer=_balancer(cluster),
         ways=tuple(
             WayStatus(source=source, target=target, faults=_faults(way))
@@ -45,6 +53,16 @@ def _server(cluster: Cluster, server: ServerPlan) -> ServerStatus:
         agent_pid=place.agent_pid,
         restarts=place.restarts,
         cable=cluster.board.has_cable(place.life.slot),
+    )
+
+
+def _outside(cluster: Cluster, name: str) -> OutsideStatus:
+    place = cluster.places[name]
+    return OutsideStatus(
+        name=name,
+        address=cluster.plan.outside[name],
+        power=place.power.value,
+        service=place.agent.value,
     )
 
 

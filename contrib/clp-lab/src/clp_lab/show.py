@@ -15,7 +15,9 @@ def text_of(status: Status) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in rows]  # fmt: skip
-    lines += ["", f"balancer   {_balancer(status.balancer, now)}"]
+    lines.append("")
+    lines += [f"{one.name:10} {one.address} {one.power}, {one.service}" for one in status.outside]
+    lines += [f"balancer   {_balancer(status.balancer, now)}"]
     lines += [f"way        {_way(way)}" for way in status.ways]
     lines.append(f"network    {status.network}")
     lines += [f"capture    {status.capture}"] if status.capture else []

@@ -10,6 +10,7 @@ from clp_lab import process
 from clp_lab.audit import Record, read_record
 from clp_lab.errors import LabError
 from clp_lab.folders import CONTROL
+from clp_lab.plan import SHARED
 from clp_lab.process import Process
 from clp_lab.visits import Visit, visit_from
 
@@ -64,6 +65,11 @@ class Server(Spot):
     """A server of the lab."""
 
     @property
+    def shared(self) -> Path:
+        """The folder that all servers see, from outside."""
+        return self._folder / SHARED
+
+    @property
     def root(self) -> Path:
         """Its CLP_ROOT, seen from outside."""
         return self._folder / self.name
@@ -74,7 +80,7 @@ class Server(Spot):
         return self._folder / "log" / f"{self.name}.log"
 
 
-class _Findings:
+class Findings:
     """The lines that somebody writes into a file in memory while he works.
 
     In memory, because a disk that is busy with somebody's fsync can hold a writer up for longer
@@ -102,7 +108,7 @@ class _Findings:
         os.close(self.fd)
 
 
-class Visits(_Findings):
+class Visits(Findings):
     """A visitor's findings; `so_far` may be read at any time, also when it has ended."""
 
     def __init__(self) -> None:
@@ -133,7 +139,7 @@ class Visits(_Findings):
         raise LabError(f"no such visit within {timeout:g} s; seen since: {seen}")
 
 
-class Audit(_Findings):
+class Audit(Findings):
     """An auditor's findings; `record` may be read at any time, also when it has ended."""
 
     def record(self) -> Record:

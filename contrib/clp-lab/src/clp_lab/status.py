@@ -39,6 +39,16 @@ class ServerStatus:
 
 
 @attrs.frozen(kw_only=True)
+class OutsideStatus:
+    """A machine outside of the cluster, in the words of `ServerStatus`."""
+
+    name: str
+    address: str
+    power: str
+    service: str
+
+
+@attrs.frozen(kw_only=True)
 class BackendStatus:
     """What the load balancer's probe says of a server, since which monotonic nanosecond."""
 
@@ -87,6 +97,7 @@ class Status:
     capture: str | None
     pids: dict[str, int]
     servers: tuple[ServerStatus, ...]
+    outside: tuple[OutsideStatus, ...]
     balancer: BalancerStatus
     ways: tuple[WayStatus, ...]
 
@@ -102,6 +113,7 @@ class Status:
             **{
                 **values,
                 "servers": tuple(ServerStatus(**server) for server in values["servers"]),
+                "outside": tuple(OutsideStatus(**one) for one in values["outside"]),
                 "balancer": BalancerStatus(**{**balancer, "backends": backends}),
                 "ways": tuple(WayStatus(**way) for way in values["ways"]),
             }

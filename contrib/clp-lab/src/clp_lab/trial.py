@@ -243,10 +243,16 @@ class Trial:
 
     def home(self, group: str = "failover1") -> str:
         """Wait until all servers are Online, agree where the group is, and could take it."""
-        return self.until(lambda: self._home(group), complaint="the cluster does not come to rest")
+        rest = "the cluster does not come to rest"
+        return self.until(lambda: self.home_now(group), complaint=rest)
 
-    def _home(self, group: str) -> str:
-        """Give where a group that may move is by the word of all, else an empty text."""
+    def home_now(self, group: str = "failover1") -> str:
+        """Give where a group that may move is by the word of all, else an empty text.
+
+        Raises:
+            LabError: an agent does not answer.
+
+        """
         views = [self.status(by) for by in self.names]
         if any(server["state"] != "Online" for view in views for server in view["servers"]):
             return ""

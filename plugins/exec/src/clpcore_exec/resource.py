@@ -98,16 +98,28 @@ class Exec:
         if await self.probe(call, ports) is api.Presence.ACTIVE:
             return
         await ports.end(STOP, grace=0)  # an asynchronous stop script must not work against us
+        before = marker.read(ports)
         note = Marker(phase=Phase.STARTING, sync=self.config.start_sync, log=self._log(ports))
         note.write(ports)
+        try:
+            pid = await self._start(call, ports)
+        except api.NotInstalled:
+            # No script has begun: what nobody has started before needs no stop script either, which
+            # may be missing as well.
+            if before is None:
+                marker.remove(ports)
+            raise
+        attrs.evolve(note, phase=Phase.STARTED, pid=pid).write(ports)
+
+    async def _start(self, call: api.Call, ports: api.Ports) -> int:
+        """Run the start script; give the pid of one that is the application, else 0."""
         path = _absolute(ports.places.scripts, self.config.start)
         env = environment.of_start(call, path)
         if self.config.start_sync:
             await self._run(ports, path, env, self.config.start_timeout)
-        else:
-            process = await ports.keep(START, [path], env=env, log=note.log)
-            note = attrs.evolve(note, pid=process.pid)
-        attrs.evolve(note, phase=Phase.STARTED).write(ports)
+            return 0
+        process = await ports.keep(START, [path], env=env, log=self._log(ports))
+        return process.pid
 
     async def deactivate(self, call: api.Call, ports: api.Ports) -> None:
         """Run the stop script, then end what the start script has left running in its session.
