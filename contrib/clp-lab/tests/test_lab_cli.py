@@ -162,7 +162,9 @@ def test_a_server_that_does_not_come_up_is_named_with_its_last_words(
 ) -> None:
     """What the check cannot see, the agent says: here that there is no cluster key."""
     file = tmp_path / "lab.toml"
-    file.write_text(f'[files]\n"etc/clpcore/conf.d" = "{_conf(tmp_path)}"\n')
+    conf = _conf(tmp_path)
+    into = {"etc/clpcore/conf.d": conf, "etc/clpcore/scripts": conf / "scripts"}
+    file.write_text("[files]\n" + "".join(f'"{to}" = "{what}"\n' for to, what in into.items()))
     said = lab("up", str(file), ends=1)
     assert re.search(r"^  .*cluster\.key", said, re.MULTILINE)
     named = re.search(r"clp: (node[12]) does not come up: its agent ended at once", said)
