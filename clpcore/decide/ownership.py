@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import agreement, evidence, fencing, holding, tenure
+from clpcore.decide import agreement, evidence, fencing, holding, session, tenure
 from clpcore.decide.turn import Turn
 from clpcore.model.ownership import Record, Version, Wanted
 from clpcore.model.peer import (
@@ -189,6 +189,8 @@ def _obey(turn: Turn, record: Record) -> None:
 
 def _inherit(turn: Turn, record: Record) -> None:
     """The owner released it to me: claim at once, no leader needed."""
+    if session.obstacle(turn, fresh=record.epoch == 0) is not None:
+        return  # it is asked again when the arbiter has answered
     if record.heir == turn.me and not record.owner and record.wanted is Wanted.AUTO:
         holding.claim(turn, record.group, record.why(Event.MOVE), record.previous)
 
