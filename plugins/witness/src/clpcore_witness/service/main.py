@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    print(line, flush=True)  # also where the output is a file, and the process is killed
 
 
 def _serve(args: argparse.Namespace) -> None:
