@@ -76,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)  # also where the output is a file, and the process is killed
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()  # the output may be a file, and the process be killed
 
 
 def _serve(args: argparse.Namespace) -> None:
