@@ -27,8 +27,7 @@ def test_an_agent_that_is_terminated_hands_over_and_ends_with_0(make_cluster: Ma
     asked = cluster.lab.agent_stop("node1")
     cluster.wait_group("node2", epoch=2)
     left = cluster.wait_told("nm14", by="node2", after=asked, server="node1")
-    online = cluster.told("rc11", by="node2", after=asked)
-    assert online is not None
+    online = cluster.wait_told("rc11", by="node2", after=asked)
     assert online.at - asked < _NEVER / 2 * 1_000 * _MS
     assert left.at - asked < _NEVER / 2 * 1_000 * _MS
     cluster.until(lambda: cluster.lab.status().server("node1").agent == "stopped")

@@ -50,6 +50,7 @@ class Holding:
         self._here = here
         self._archive = kept
         self._lock = asyncio.Lock()  # the folder is one
+        self._received = 0
 
     @property
     def done(self) -> bool:
@@ -104,7 +105,8 @@ class Holding:
 
     async def receive(self, hold: Hold, bundle: Bundle) -> Checked:
         """Stage and check what came from another server."""
-        path, revision = self._archive.folder / "received", bundle.revision
+        self._received += 1  # of a change that was dropped the check may still be under way
+        path, revision = self._archive.folder / f"received-{self._received}", bundle.revision
         await asyncio.to_thread(archive.write, path, bundle.data)
         try:
             return await self.check(
