@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from clpcore.decide import fencing, ordering, partition, recovery, resting, session, tenure
+from clpcore.decide import (
+    fencing,
+    ordering,
+    partition,
+    readiness,
+    recovery,
+    resting,
+    session,
+    tenure,
+)
 from clpcore.decide.turn import Turn
 from clpcore.model.inputs import Outcome
 from clpcore.model.state import Doing, Matter, Underway
@@ -36,7 +45,7 @@ def _hand_over(turn: Turn, asked: Underway, matter: Matter, action: int, outcome
         case Matter.NP:
             partition.take_answer(turn, asked.name, action, outcome)
         case Matter.CHECK:
-            fencing.take_check(turn, asked.name, action, outcome)
+            readiness.take_check(turn, asked.name, action, outcome)
         case Matter.FENCE:
             fencing.take_power(turn, asked.name, action, outcome)
         case Matter.SESSION:

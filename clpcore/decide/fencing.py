@@ -12,41 +12,34 @@ from collections.abc import Iterable
 import attrs
 
 from clpcore import messages
-from clpcore.decide import asking, evidence, maintenance, partition
+from clpcore.decide import asking, evidence, maintenance, partition, readiness
 from clpcore.decide.turn import Turn
-from clpcore.model.actions import CanFence, Fence
+from clpcore.model.actions import Fence
 from clpcore.model.config import ClusterConfig
-from clpcore.model.guards import LocalFence, Readiness, Wants
+from clpcore.model.guards import LocalFence, Wants
 from clpcore.model.ids import Boot
 from clpcore.model.inputs import Outcome
 from clpcore.model.kept import ForcedStop, Intent
 from clpcore.model.ownership import Evidence, EvidenceKind, Record, Wanted
 from clpcore.model.peer import Beat
-from clpcore.model.protection import Fencing, OnFenceFailure, Policy
+from clpcore.model.protection import OnFenceFailure, Policy
 from clpcore.model.reasons import Because
 from clpcore.model.state import ClusterState, Matter
-from clpcore.model.states import Automatic, Health, Phase, Power, Shown, Verdict
+from clpcore.model.states import Automatic, Phase, Power, Verdict
 
-_AGAIN_MS = 60_000  # between two looks while a forced stop has failed
 _REMEMBERED = 32  # ends of forced stops
 _NOTICED_FOR = 10  # times its timeout: as late as a forced stop may come and be told
 
 
 def settle(turn: Turn) -> None:
-    """Look whether forced stops would work, and begin those that are needed."""
+    """Begin those forced stops that are needed."""
     if not turn.config.fencings:
         return
     _let_innocent_lives_in(turn)
     if turn.phase is not Phase.ONLINE or turn.ending is not None or maintenance.suspended(turn):
         return
     for name in turn.peers:
-        _keep_ready(turn, name)
         _stop_if_needed(turn, name)
-
-
-def ways(turn: Turn, server: str) -> tuple[Fencing, ...]:
-    """Give the ways to stop *server*, in order of their levels."""
-    return tuple(way for way in turn.config.fencings if way.stops(server))
 
 
 # -- who has to be stopped
@@ -56,7 +49,7 @@ def _stop_if_needed(turn: Turn, victim: str) -> None:
     local = turn.fences.get(victim)
     if local is not None and local.action:
         return
-    if not ways(turn, victim) or not _is_needed(turn, victim):
+    if not turn.config.ways_to_stop(victim) or not _is_needed(turn, victim):
         turn.fences.drop(victim)
         return
     if local is None or local.boot != _boot_of(turn, victim):
@@ -160,7 +153,7 @@ def _goes_first(turn: Turn) -> bool:
 
 
 def _request(turn: Turn, victim: str, local: LocalFence) -> None:
-    way = ways(turn, victim)[local.level]
+    way = turn.config.ways_to_stop(victim)[local.level]
     if victim not in turn.intents:
         intent = Intent(server=victim, boot=local.boot, at=turn.now + turn.was.wall)
         turn.intents.put(victim, intent)
@@ -193,7 +186,7 @@ def _note_end(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
     ended = ForcedStop(
         server=victim,
         boot=local.boot,
-        fence=ways(turn, victim)[local.level].name,
+        fence=turn.config.ways_to_stop(victim)[local.level].name,
         at=turn.now + turn.was.wall,
         took=turn.now - local.since,
         reason=reason,
@@ -210,15 +203,16 @@ def _told(outcome: Outcome) -> str:
 
 def _try_again(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
     """Count a try; after the last one of the last level the group is blocked, or goes on."""
-    way = ways(turn, victim)[local.level]
+    way = turn.config.ways_to_stop(victim)[local.level]
     tries, level, failed = local.tries + 1, local.level, ""
     turn.say("rc432", server=victim, fence=way.name, tries=tries, of=way.tries, reason=reason)
     if tries >= way.tries:
         tries, level = 0, level + 1
-    if level >= len(ways(turn, victim)):
+    if level >= len(turn.config.ways_to_stop(victim)):
         level, failed = 0, reason
         turn.say("rc433", server=victim, me=turn.me, reason=reason)
         _note_end(turn, victim, local, reason)
+        readiness.look_soon(turn, victim)
     after = LocalFence(
         boot=local.boot,
         since=local.since,
@@ -346,44 +340,3 @@ def is_waited_for(turn: Turn) -> str:
         if beat is not None and turn.me in beat.fences:
             return name
     return ""
-
-
-# -- readiness
-
-
-def _keep_ready(turn: Turn, victim: str) -> None:
-    """Look now and then whether *victim* could be stopped from here."""
-    for way in ways(turn, victim):
-        key = f"{way.name}/{victim}"
-        known = turn.readiness.get(key) or Readiness()
-        if known.action:
-            continue
-        if turn.now < known.next_at:
-            turn.wake(known.next_at)
-            continue
-        why = asking.about(turn, entry=way.name, victim=victim)
-        action = CanFence(id=turn.number(), call=why, timeout=way.check_timeout)
-        asking.begin(turn, action, Matter.CHECK, key)
-        turn.readiness.put(key, attrs.evolve(known, action=action.id))
-
-
-def take_check(turn: Turn, key: str, action: int, outcome: Outcome) -> None:
-    """Note whether a forced stop would work; one that had failed begins anew when it would."""
-    known = turn.readiness.get(key)
-    if known is None or known.action != action:
-        return
-    name, _, victim = key.partition("/")
-    way = next(each for each in turn.config.fencings if each.name == name)
-    seen = outcome.observation
-    good = outcome.verdict is Verdict.OK and seen is not None and seen.health is Health.NORMAL
-    state = Shown.NORMAL if good else Shown.ERROR
-    detail = seen.sentence if seen is not None else _told(outcome)
-    if state is not known.state and not (good and known.state is Shown.UNKNOWN):
-        key_of = "nm47" if good else "nm46"
-        turn.say(key_of, fence=name, server=victim, me=turn.me, reason=detail)
-    local = turn.fences.get(victim)
-    failed = local is not None and local.failed != ""
-    every = min(_AGAIN_MS, way.check_interval) if failed else way.check_interval
-    if good and local is not None and failed:
-        turn.fences.put(victim, LocalFence(boot=local.boot, since=turn.now, next_at=turn.now))
-    turn.readiness.put(key, Readiness(state=state, detail=detail, next_at=turn.now + every))

@@ -17,8 +17,10 @@ _UNHEARD: Final[dict[str, Any]] = {"state": PeerState.UNSEEN, "evidence": None, 
 
 def settle(turn: Turn) -> None:
     """Judge the silent ones, and act on this server when it is the one that is cut off."""
-    if turn.phase not in (Phase.OFFLINE, Phase.DYING):
-        _judge(turn)
+    if turn.phase in (Phase.OFFLINE, Phase.DYING):
+        return
+    _judge(turn)
+    if turn.config.nps:
         _act(turn)
 
 

@@ -89,7 +89,7 @@ def forced_stop(turn: Turn, server: str) -> Document | None:
     local, stage = turn.fences.get(server), fencing.stage(turn, server)
     if local is None or stage is None:
         return None
-    way = fencing.ways(turn, server)[local.level]
+    way = turn.config.ways_to_stop(server)[local.level]
     return {
         "because": messages.plain(stage),
         "fence": way.name,

@@ -198,11 +198,13 @@ def _extend(turn: Turn, since: int, until: int) -> None:
 def _seek_promises(turn: Turn, arbiter: Arbiter) -> None:
     """Ask for promises when renewals fail, for as long as anything is held."""
     now = turn.session
-    late = turn.now - (now.renewed_at or now.sent_at) > _ASKS * arbiter.renewal + arbiter.timeout
-    if not (now.detail and late and held(turn)) or len(turn.peers) == 0:
+    if not now.detail or not turn.peers or not held(turn):
+        return
+    patience = _ASKS * arbiter.renewal + arbiter.timeout
+    if now.renewed_at is not None and turn.now - now.renewed_at <= patience:
         return
     if now.asking == 0 or turn.now - now.asked_at >= arbiter.renewal:
-        number = max(now.asking, now.asked_at) + 1
+        number = max(now.asking + 1, turn.now)  # never that of an earlier agent of this boot
         turn.session = attrs.evolve(now, asking=number, asked_at=turn.now, promised=())
         for name in turn.peers:
             turn.send(name, AskPromise(number))

@@ -18,6 +18,7 @@ from clpcore.decide import (
     partition,
     pending,
     placement,
+    readiness,
     recovery,
     reporting,
     rivals,
@@ -135,6 +136,7 @@ def settle(turn: Turn) -> None:
         partition.settle(turn)
         isolation.settle(turn)
         session.settle(turn)
+        readiness.settle(turn)
         fencing.settle(turn)
         joining.settle(turn)
         agreement.challenge(turn)

@@ -344,6 +344,10 @@ class ClusterConfig:
         failover = self.fencings and self.on_fence_failure is OnFenceFailure.FAILOVER
         return not (self.unproven_takeover or self.np_only or failover)
 
+    def ways_to_stop(self, server: str) -> tuple[Fencing, ...]:
+        """Give the ways to stop *server* by force, in order of their levels."""
+        return tuple(way for way in self.fencings if way.stops(server))
+
     @functools.cached_property
     def needs_watchdog(self) -> bool:
         """Tell whether a lapsed lease is proof: then only a watchdog can vouch for it (T4)."""

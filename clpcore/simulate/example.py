@@ -100,7 +100,7 @@ def fenced(config: ClusterConfig, name: str) -> ClusterConfig:
         timeout=2_000,
         tries=2,
         retry_interval=500,
-        check_interval=60_000,
+        check_interval=600_000,
         check_timeout=1_000,
     )
     return attrs.evolve(config, fencings=(*config.fencings, made), fence_delay=3_000)
