@@ -160,7 +160,7 @@ class DriverSpec:
         make: makes the driver from its settings; no I/O. None only for BUILT_IN.
         validate: finds what single fields cannot tell; pure.
         capabilities: facts for the core.
-        defaults: its own defaults of the core's keys, by their names in ``model.config``
+        defaults: its own defaults of the core's keys, by their names in ``model.members``
             (durations in ms): ``{"interval": 60_000, "retry": 1}``.
         pairs_with: monitor types made together with the resource.
         activates_after: resource types that it depends on by default; ``("*",)`` means all others

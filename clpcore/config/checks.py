@@ -10,7 +10,8 @@ from clpcore.api import Capability, Kind
 from clpcore.config import settings
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
-from clpcore.model.config import ClusterConfig, Resource
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Resource
 from clpcore.model.ports import ORDERS_TCP
 from clpcore.model.states import Platform
 

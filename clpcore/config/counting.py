@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clpcore.config.reading import Reading
 from clpcore.config.wording import listed, meant
-from clpcore.model.config import COUNTING, Monitor
+from clpcore.model.members import COUNTING, Monitor
 
 
 def check(reading: Reading, monitors: tuple[Monitor, ...], servers: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from clpcore.config import dependencies, driven, relations
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
-from clpcore.model.config import Group, Resource
+from clpcore.model.members import Group, Resource
 from clpcore.model.relations import ServerGroup
 
 RESERVED: Final = {  # folders below scripts that are no groups

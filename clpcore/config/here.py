@@ -14,7 +14,8 @@ from clpcore.config.load import Loaded
 from clpcore.config.positions import Path as Keys
 from clpcore.config.problems import Problem
 from clpcore.config.wording import dotted, toml
-from clpcore.model.config import ClusterConfig, Monitor, Resource
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Monitor, Resource
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.reasons import Severity
 

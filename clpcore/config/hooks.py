@@ -7,8 +7,9 @@ from typing import Final
 
 import attrs
 
-from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.config import ClusterConfig
 from clpcore.model.hooks import HookPoint
+from clpcore.model.members import Group
 
 _OF_RESOURCES: Final = tuple(point for point in HookPoint if point.of_resource)
 _OF_MONITORS: Final = tuple(point for point in HookPoint if point.of_monitor)

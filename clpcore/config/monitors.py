@@ -14,7 +14,7 @@ from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
 from clpcore.config.wording import listed, meant
-from clpcore.model.config import Group, Monitor, Resource
+from clpcore.model.members import Group, Monitor, Resource
 from clpcore.model.states import Timing
 
 

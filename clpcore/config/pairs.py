@@ -11,7 +11,7 @@ from clpcore.api import Kind
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.wording import meant, toml
-from clpcore.model.config import Group, Resource
+from clpcore.model.members import Group, Resource
 
 
 @attrs.frozen

@@ -13,8 +13,9 @@ from clpcore.config.groups import RESERVED
 from clpcore.config.revision import SCRIPTS, Files
 from clpcore.config.wording import listed
 from clpcore.model.alerts import Alert
-from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.hooks import HookPoint
+from clpcore.model.members import Group, Monitor, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 

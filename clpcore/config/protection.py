@@ -10,7 +10,7 @@ from clpcore.config import driven, profiles, settings
 from clpcore.config.driven import Given
 from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
-from clpcore.model.config import Heartbeat
+from clpcore.model.members import Heartbeat
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.states import Profile
 

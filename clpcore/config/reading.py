@@ -15,7 +15,8 @@ from clpcore.config.problems import Problem
 from clpcore.config.types import Types
 from clpcore.config.wording import dotted, listed, meant, near, toml
 from clpcore.model.alerts import Alert
-from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Monitor, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.reasons import Severity
 from clpcore.model.relations import ExclusionRule, ServerGroup

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from clpcore.config.driven import Given
 from clpcore.config.reading import Reading
 from clpcore.config.wording import listed, meant
-from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER, Group, Resource
+from clpcore.model.members import ALL_GROUPS, LOCAL_SERVER, Group, Resource
 from clpcore.model.states import FinalAction
 
 _WORDS = (ALL_GROUPS, LOCAL_SERVER)

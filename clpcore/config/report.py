@@ -10,7 +10,8 @@ from typing import Any, Final
 from clpcore.config import safety, timing
 from clpcore.config.problems import Place, Problem
 from clpcore.config.wording import duration, listed
-from clpcore.model.config import ClusterConfig, Group, Monitor
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Monitor
 from clpcore.model.reasons import Severity
 from clpcore.model.relations import ExclusionRule
 from clpcore.model.states import Exclusion, Timing

@@ -21,7 +21,8 @@ from clpcore.config.reading import NAME
 from clpcore.config.types import Types
 from clpcore.config.values import DURATION, Key
 from clpcore.model.alerts import TYPES, Alert
-from clpcore.model.config import ClusterConfig, Group, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Server
 from clpcore.model.relations import ExclusionRule, ServerGroup
 
 Schema = dict[str, Any]

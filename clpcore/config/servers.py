@@ -12,7 +12,7 @@ from clpcore.config import driven
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.wording import listed, meant
-from clpcore.model.config import Heartbeat, Server
+from clpcore.model.members import Heartbeat, Server
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -17,7 +17,7 @@ from clpcore import api
 from clpcore.config.positions import Path
 from clpcore.config.values import Key, Wrong, can_express, is_number
 from clpcore.config.wording import dotted, meant
-from clpcore.model.config import Heartbeat, Monitor, Resource
+from clpcore.model.members import Heartbeat, Monitor, Resource
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 
 # What the core itself reads in the table of a driver, beside the settings.

@@ -9,7 +9,8 @@ from typing import Any, Final
 import attrs
 
 from clpcore.config.wording import duration
-from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group
 from clpcore.model.protection import Arbiter, Policy
 from clpcore.model.reasons import Severity
 from clpcore.model.states import Platform

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group
 
 AT_ONCE = 64  # groups: a step shall be short, and all else can wait a moment
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Arbitrate, AskNp, Call, CanFence, Fence
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 from clpcore.model.state import Matter, Underway
 from clpcore.model.states import Event, Role
 

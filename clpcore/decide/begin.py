@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import attrs
 
-from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Current, Kept, Rungs
+from clpcore.model.members import Group
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import (
     Claim,

@@ -10,7 +10,7 @@ from clpcore import messages
 from clpcore.decide import dependence, evidence, holding
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 from clpcore.model.reasons import Because
 from clpcore.model.state import Goal, Operation
 from clpcore.model.states import Event, Presence

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Monitor
 from clpcore.model.inputs import Observation
+from clpcore.model.members import Monitor
 from clpcore.model.states import Health, Shown
 
 _LOOKED: Final = frozenset({Shown.NORMAL, Shown.CAUTION, Shown.ERROR})

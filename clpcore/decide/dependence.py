@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 
 
 def with_dependents(group: Group, name: str) -> tuple[str, ...]:

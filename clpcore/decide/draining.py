@@ -8,7 +8,7 @@ from __future__ import annotations
 from clpcore import messages
 from clpcore.decide import evidence, maintenance, placement, reporting
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 from clpcore.model.ownership import Record
 from clpcore.model.reasons import Because
 from clpcore.model.state import Nomination, Operation

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from clpcore import messages
 from clpcore.decide import maintenance
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Resource
 from clpcore.model.guards import Wants
 from clpcore.model.ids import Boot
+from clpcore.model.members import Resource
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.reasons import Because
 from clpcore.model.state import Goal, LocalResource, Peer, PeerState

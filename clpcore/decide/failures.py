@@ -5,7 +5,7 @@ from __future__ import annotations
 from clpcore import messages
 from clpcore.decide import asking, evidence, finals, holding, placement
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Resource
+from clpcore.model.members import Resource
 from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal
 from clpcore.model.states import Event, FinalAction, Role, Verdict

@@ -8,9 +8,9 @@ from clpcore import messages
 from clpcore.decide import asking, dependence, endings, holding, hooks, placement
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Call
-from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER, Group, Monitor
 from clpcore.model.hooks import HookPoint
 from clpcore.model.kept import Rungs
+from clpcore.model.members import ALL_GROUPS, LOCAL_SERVER, Group, Monitor
 from clpcore.model.state import Goal
 from clpcore.model.states import Event, FinalAction, Role
 

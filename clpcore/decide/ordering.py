@@ -19,9 +19,9 @@ from clpcore.decide import (
 )
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Activate, Deactivate, Probe
-from clpcore.model.config import Group
 from clpcore.model.hooks import HookPoint
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Group
 from clpcore.model.state import Doing, Goal, LocalGroup, Underway
 from clpcore.model.states import Event, FinalAction, Phase, Presence, Role, Verdict
 

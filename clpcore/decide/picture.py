@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import attrs
 
-from clpcore.model.config import COUNTING, ClusterConfig, Monitor, Resource
+from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Incarnation
+from clpcore.model.members import COUNTING, Monitor, Resource
 from clpcore.model.peer import GroupReport, MonitorReport
 from clpcore.model.picture import Picture, Seen
 from clpcore.model.protection import Arbiter, Fencing, NpResolution

@@ -16,7 +16,7 @@ from clpcore.decide import (
     waiting,
 )
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, Nominate, StopGroup
 from clpcore.model.reasons import Because

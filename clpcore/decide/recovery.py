@@ -13,8 +13,8 @@ from clpcore.decide import (
 )
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Observe
-from clpcore.model.config import COUNTING, Monitor
 from clpcore.model.inputs import Observation, Outcome, ProcessEnded
+from clpcore.model.members import COUNTING, Monitor
 from clpcore.model.state import Goal, LocalMonitor, Underway
 from clpcore.model.states import (
     Health,

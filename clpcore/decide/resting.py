@@ -10,8 +10,8 @@ from typing import Final
 from clpcore.decide import ordering
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import Call, Rest
-from clpcore.model.config import Monitor
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Monitor
 from clpcore.model.state import Matter, Underway
 from clpcore.model.states import Phase, Presence, Shown, Verdict
 

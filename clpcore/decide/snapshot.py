@@ -8,7 +8,8 @@ from typing import Any
 from clpcore import messages
 from clpcore.decide import evidence, maintenance, reporting, safeguards, troubles
 from clpcore.decide.turn import Turn
-from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Heartbeat, Monitor
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, MonitorReport
 from clpcore.model.reasons import Because

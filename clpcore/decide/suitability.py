@@ -10,7 +10,7 @@ from typing import Final
 from clpcore import messages
 from clpcore.decide import evidence
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Group, Monitor
+from clpcore.model.members import Group, Monitor
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import MonitorReport
 from clpcore.model.reasons import Because

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clpcore import messages
 from clpcore.decide import evidence, holding
 from clpcore.decide.turn import Turn
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 from clpcore.model.ownership import Wanted
 from clpcore.model.reasons import Because
 from clpcore.model.state import LocalGroup

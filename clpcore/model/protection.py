@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from clpcore.model.driven import Driven
 from clpcore.model.fields import setting
 
 MAJORITY: Final = "majoritynp"  # the type that the core answers itself: it only counts
@@ -32,11 +32,9 @@ class OnFenceFailure(enum.Enum):
 
 
 @attrs.frozen(kw_only=True)
-class NpResolution:
+class NpResolution(Driven):
     """A way to find out who is cut off: ``[np.NAME]``."""
 
-    name: str
-    type: str
     interval: int = setting(
         "Between two questions while all is well.", default=5_000, unit="ms", example="5", low=10
     )
@@ -47,8 +45,6 @@ class NpResolution:
         "Questions in a row without an answer that mean silence.", default=3, low=1
     )
     servers: tuple[str, ...] = setting("Servers that ask; empty: all.", default=())
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
-    per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
     @property
     def time(self) -> int:
@@ -59,20 +55,14 @@ class NpResolution:
         """Tell whether *server* is one of those that ask."""
         return not self.servers or server in self.servers
 
-    def settings_for(self, server: str) -> dict[str, Any]:
-        """Give the driver's settings on *server*: the common ones under the server's own."""
-        return {**self.settings, **self.per_server.get(server, {})}
-
 
 @attrs.frozen(kw_only=True)
-class Fencing:
+class Fencing(Driven):
     """A way to stop a silent server by force: ``[fencing.NAME]``.
 
     Several make levels: the next one is tried when one has used up its tries.
     """
 
-    name: str
-    type: str
     timeout: int = setting(
         "Deadline of one try: the request, and reading the power state back.",
         default=60_000,
@@ -95,24 +85,16 @@ class Fencing:
         "Deadline of such a look.", default=60_000, unit="ms", example="60", low=10
     )
     servers: tuple[str, ...] = setting("Servers that it can stop; empty: all.", default=())
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
-    per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
     def stops(self, server: str) -> bool:
         """Tell whether it can stop *server*."""
         return not self.servers or server in self.servers
 
-    def settings_for(self, victim: str) -> dict[str, Any]:
-        """Give the driver's settings about *victim*: the common ones under the victim's own."""
-        return {**self.settings, **self.per_server.get(victim, {})}
-
 
 @attrs.frozen(kw_only=True)
-class Arbiter:
+class Arbiter(Driven):
     """The compare-and-set store that all servers reach: ``[arbiter.NAME]``; one at most."""
 
-    name: str
-    type: str
     lease: int = setting(
         "How long a server may serve on one renewal; 0: no lease, a forced stop alone proves.",
         default=60_000,
@@ -147,8 +129,6 @@ class Arbiter:
         example="30",
         low=0,
     )
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
-    per_server: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
     @property
     def counted(self) -> int:
@@ -161,7 +141,3 @@ class Arbiter:
         A quarter of the budget is for what has to be killed.
         """
         return self.freeze + max(stop_budget + stop_budget // 4, self.watchdog) + self.reset
-
-    def settings_for(self, server: str) -> dict[str, Any]:
-        """Give the driver's settings on *server*: the common ones under the server's own."""
-        return {**self.settings, **self.per_server.get(server, {})}

@@ -12,8 +12,9 @@ import attrs
 
 from clpcore import api, messages
 from clpcore.model import actions as act
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Done, Input, Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.model.peer import Letter
 from clpcore.model.states import FinalAction, Presence, Verdict
 from clpcore.runtime import clock

@@ -13,8 +13,9 @@ import attrs
 from clpcore import api, messages
 from clpcore.decide import picture
 from clpcore.model.actions import Answer, Call
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Armed, Asked, GotLetter, HeardBeat, Input, Leave, ProcessEnded
+from clpcore.model.members import Heartbeat
 from clpcore.model.peer import Beat
 from clpcore.model.picture import Picture
 from clpcore.model.requests import Op, Request

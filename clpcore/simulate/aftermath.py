@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clpcore.model import requests as ops
-from clpcore.model.config import Resource
+from clpcore.model.members import Resource
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.state import ClusterState, Goal
 from clpcore.model.states import FinalAction, Phase, Presence

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from clpcore.model.config import ClusterConfig, Group
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group
 from clpcore.model.picture import Picture
 
 

@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 
 import attrs
 
-from clpcore.model.config import (
+from clpcore.model.config import ClusterConfig
+from clpcore.model.hooks import HookPoint
+from clpcore.model.members import (
     COUNTING,
     LOCAL_SERVER,
-    ClusterConfig,
     Group,
     Heartbeat,
     Monitor,
     Resource,
     Server,
 )
-from clpcore.model.hooks import HookPoint
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.model.states import Exclusion, Platform, Timing

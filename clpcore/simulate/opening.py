@@ -10,10 +10,11 @@ import attrs
 from clpcore import decide
 from clpcore.decide import reporting
 from clpcore.decide.turn import Turn
-from clpcore.model.config import ClusterConfig, Monitor
+from clpcore.model.config import ClusterConfig
 from clpcore.model.guards import LocalNp, Readiness, Session
 from clpcore.model.ids import Boot, Incarnation
 from clpcore.model.kept import BootKept, Current, Kept
+from clpcore.model.members import Monitor
 from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.peer import GroupReport
 from clpcore.model.picture import Picture, Seen

@@ -30,7 +30,8 @@ from clpcore.ctl.ends import MEANING
 from clpcore.ctl.main import COMMANDS
 from clpcore.messages.catalogue import entries
 from clpcore.model.alerts import TYPES, Alert
-from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Heartbeat, Monitor, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.runtime.metrics.families import FAMILIES

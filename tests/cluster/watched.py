@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 from clpcore import api, decide
 from clpcore.model.actions import Call, Driven
-from clpcore.model.config import ClusterConfig, Heartbeat, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Heartbeat, Server
 from clpcore.model.protection import Arbiter
 from clpcore.model.revisions import About, Revision
 from clpcore.model.states import Verdict

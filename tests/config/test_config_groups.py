@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from clpcore.api import DriverSpec, Kind, Problem
-from clpcore.model.config import ClusterConfig, Resource
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Resource
 from clpcore.model.states import Automatic, FinalAction
 
 Complaints = Callable[[str], list[str]]

@@ -18,7 +18,7 @@ from clpcore import config, host
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import clpconf
 from clpcore.config.clpconf import Sort
-from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER
+from clpcore.model.members import ALL_GROUPS, LOCAL_SERVER
 
 Specs = dict[tuple[Kind, str], DriverSpec]
 

@@ -9,7 +9,8 @@ import pytest
 
 from clpcore import config
 from clpcore.api import DriverSpec, Kind, setting
-from clpcore.model.config import ALL_GROUPS, LOCAL_SERVER, ClusterConfig
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import ALL_GROUPS, LOCAL_SERVER
 from clpcore.model.reasons import Severity
 from clpcore.model.states import Timing
 

@@ -12,7 +12,8 @@ from clpcore.config.plan import Change, Effect
 from clpcore.config.revision import File
 from clpcore.model.alerts import Alert
 from clpcore.model.alerts import File as AlertFile
-from clpcore.model.config import ClusterConfig, Group, Heartbeat, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Heartbeat, Monitor, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.relations import ExclusionRule, ServerGroup
 from clpcore.model.states import Automatic, Exclusion, FinalAction
@@ -122,7 +123,7 @@ _MORE = Resource(name="exec9", group="g1", type="exec")
         (attrs.evolve(_OLD, monitors=()), "monitor lbppw1 is removed", Effect.RUNNING, ""),
         (
             attrs.evolve(_OLD, monitors=(attrs.evolve(_MONITOR, interval=1, settings={"a": 1}),)),
-            "monitor lbppw1: interval and a",
+            "monitor lbppw1: a and interval",
             Effect.RUNNING,
             "",
         ),

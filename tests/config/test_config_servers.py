@@ -8,7 +8,8 @@ import pytest
 
 from clpcore import config
 from clpcore.api import DriverSpec, Kind
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Heartbeat
 
 Complaints = Callable[[str], list[str]]
 Good = Callable[[str], ClusterConfig]

@@ -10,7 +10,8 @@ import pytest
 
 from clpcore import config
 from clpcore.config import timing
-from clpcore.model.config import ClusterConfig, Group, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.states import Platform
 

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from clpcore.model.config import ClusterConfig, Heartbeat, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Heartbeat, Server
 from clpcore.wire import keys
 
 # Every test talks on addresses of its own, so that tests and other agents do not meet.

@@ -21,8 +21,9 @@ import pytest
 from clpcore import api, decide
 from clpcore.model import inputs as given
 from clpcore.model.actions import Action, Activate, Call, Driven, Left, Probe
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.kept import Kept, Rungs
+from clpcore.model.members import Heartbeat
 from clpcore.model.peer import Beat
 from clpcore.model.protection import Arbiter
 from clpcore.model.reasons import Because

@@ -21,8 +21,9 @@ from clpcore.model.actions import (
     Send,
     StopSelf,
 )
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Done, Input, Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.model.peer import Bye, Letter
 from clpcore.model.reasons import Because
 from clpcore.model.states import Event, FinalAction, Presence, Role, Verdict

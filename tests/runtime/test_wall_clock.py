@@ -12,8 +12,9 @@ import pytest
 
 from clpcore import api, decide
 from clpcore.model.actions import Call, Driven
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.model.revisions import About, Revision
 from clpcore.model.states import Phase, Verdict
 from clpcore.runtime import clock

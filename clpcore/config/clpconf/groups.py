@@ -19,7 +19,7 @@ from clpcore.config.clpconf.draft import Table, written
 from clpcore.config.clpconf.findings import Sort
 from clpcore.config.clpconf.product import Driver, Tag
 from clpcore.config.clpconf.tree import Element
-from clpcore.model.config import Group
+from clpcore.model.members import Group
 
 # What an exec depends on in the product when nothing else is said; addresses come last here.
 _BEFORE_EXEC: Final = frozenset({"disk", "md", "hd", "volmgr", "nas"})

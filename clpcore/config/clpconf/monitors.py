@@ -14,7 +14,7 @@ from clpcore.config.clpconf.findings import Sort
 from clpcore.config.clpconf.groups import file_of
 from clpcore.config.clpconf.product import Driver, Tag
 from clpcore.config.clpconf.tree import Element
-from clpcore.model.config import ALL_GROUPS
+from clpcore.model.members import ALL_GROUPS
 
 _ITSELF: Final = "it watches a resource, and does not say which"
 _OF_SERVERS: Final = "monitors.toml"  # what watches no resource

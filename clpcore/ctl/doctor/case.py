@@ -18,7 +18,8 @@ from clpcore.ctl.doctor.findings import Blind
 from clpcore.ctl.doctor.machine import Machine
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.words import said
-from clpcore.model.config import ClusterConfig, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Server
 from clpcore.runtime.places import Whereabouts
 
 if TYPE_CHECKING:

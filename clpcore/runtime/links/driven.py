@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 
 from clpcore import messages
-from clpcore.model.config import Heartbeat
+from clpcore.model.members import Heartbeat
 from clpcore.runtime.troubles import Troubles
 from clpcore.runtime.workers.paths import NoPath, Receive
 

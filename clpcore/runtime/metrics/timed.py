@@ -9,8 +9,9 @@ import attrs
 
 from clpcore import api
 from clpcore.model.actions import Call, Driven
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.runtime.deeds import Drivers
 from clpcore.runtime.links.driven import DrivenPath
 from clpcore.runtime.metrics.tally import Tally

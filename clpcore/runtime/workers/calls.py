@@ -19,8 +19,9 @@ import attrs
 
 from clpcore import api
 from clpcore.model.actions import Driven
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.model.states import Verdict
 from clpcore.runtime import clock
 from clpcore.runtime.driving import killing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from clpcore.model.config import ClusterConfig, Group, Heartbeat, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Heartbeat, Resource, Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution, OnFenceFailure
 from clpcore.model.states import Platform
 from clpcore.simulate.exhaustive.canonical import PAST_MS

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from clpcore import api
-from clpcore.model.config import ClusterConfig, Monitor, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Monitor, Server
 from clpcore.model.questions import TakeNotice
 from clpcore.runtime.driving.ports import Folders, LocalPorts
 from clpcore.runtime.operators import notices

@@ -13,7 +13,8 @@ import pytest
 from clpcore.ctl.doctor.case import Case, Configured, Told
 from clpcore.ctl.doctor.findings import Blind, Finding
 from clpcore.ctl.doctor.machine import Machine, Ran
-from clpcore.model.config import ClusterConfig, Heartbeat, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Heartbeat, Server
 from clpcore.runtime.places import Root, Whereabouts
 
 Check = Callable[[Case], Iterator[Finding]]

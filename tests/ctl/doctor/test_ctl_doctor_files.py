@@ -13,7 +13,8 @@ import pytest
 from clpcore.ctl.doctor import files
 from clpcore.ctl.doctor.case import Case
 from clpcore.ctl.doctor.findings import Blind, Finding
-from clpcore.model.config import ClusterConfig, Group, Resource
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Resource
 
 Found = Callable[[Callable[[Case], Iterator[Finding]], Case], Mapping[str, tuple[str, str]]]
 

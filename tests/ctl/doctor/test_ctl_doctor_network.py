@@ -14,7 +14,8 @@ from clpcore.ctl.doctor import firewall, network
 from clpcore.ctl.doctor.case import Case, Silent
 from clpcore.ctl.doctor.findings import Blind, Finding
 from clpcore.ctl.doctor.machine import Machine, Ran
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Heartbeat
 from clpcore.model.protection import Arbiter
 
 Found = Callable[[Callable[[Case], Iterator[Finding]], Case], Mapping[str, tuple[str, str]]]

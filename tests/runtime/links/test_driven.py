@@ -10,9 +10,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from clpcore.model.config import ClusterConfig, Heartbeat
+from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, Incarnation, View
 from clpcore.model.inputs import GotLetter, HeardBeat
+from clpcore.model.members import Heartbeat
 from clpcore.model.peer import Beat
 from clpcore.model.reasons import Because
 from clpcore.model.states import Phase

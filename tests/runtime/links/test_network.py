@@ -14,9 +14,10 @@ import attrs
 import pytest
 
 from clpcore import messages
-from clpcore.model.config import ClusterConfig, Heartbeat, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.ids import Boot, Incarnation, View
 from clpcore.model.inputs import GotLetter, HeardBeat
+from clpcore.model.members import Heartbeat, Server
 from clpcore.model.peer import Beat, Bye
 from clpcore.model.ports import HEARTBEAT_UDP, ORDERS_TCP
 from clpcore.model.reasons import Because

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from clpcore import messages
-from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Monitor, Resource, Server
 from clpcore.runtime.metrics import families as of
 from clpcore.runtime.metrics import tally as tally_module
 from clpcore.runtime.metrics import text

@@ -10,7 +10,8 @@ from typing import Any, cast
 import attrs
 import pytest
 
-from clpcore.model.config import ClusterConfig, Monitor
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Monitor
 from clpcore.model.questions import AnswerPart, AskStatus, TakeNotice
 from clpcore.runtime import clock
 from clpcore.runtime.operators import elsewhere

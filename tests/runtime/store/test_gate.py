@@ -26,10 +26,11 @@ from clpcore.model.actions import (
     StopSelf,
 )
 from clpcore.model.arbitration import Claim, Holder, Question, Read, Release, Renew, Session
-from clpcore.model.config import ClusterConfig, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.hooks import HookPoint
 from clpcore.model.ids import Boot, Incarnation
 from clpcore.model.kept import BootKept, Kept
+from clpcore.model.members import Server
 from clpcore.model.reasons import Because
 from clpcore.model.state import Decision
 from clpcore.model.states import Event, FinalAction, Role

@@ -16,8 +16,9 @@ import pytest
 
 from clpcore import api
 from clpcore.model.actions import Activate, Deactivate, Observe, Probe, Rest
-from clpcore.model.config import ClusterConfig, Group, Monitor, Resource, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Group, Monitor, Resource, Server
 from clpcore.runtime.driving import processes
 from clpcore.runtime.workers.calls import Workers
 from clpcore.runtime.workers.template import Template

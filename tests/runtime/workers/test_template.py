@@ -33,7 +33,8 @@ template = Template.start()
 import asyncio, json, os, pathlib, threading
 from clpcore.runtime.workers.calls import Workers
 from clpcore.model.actions import Activate, Call
-from clpcore.model.config import ClusterConfig, Group, Resource
+from clpcore.model.config import ClusterConfig
+from clpcore.model.members import Group, Resource
 from clpcore.model.states import Event, Role
 
 threading.Thread(target=time.sleep, args=[600], daemon=True).start()

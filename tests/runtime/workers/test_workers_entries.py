@@ -14,8 +14,9 @@ import pytest
 from clpcore import api
 from clpcore.model import arbitration as arb
 from clpcore.model.actions import Arbitrate, AskNp, CanFence, Driven, Fence
-from clpcore.model.config import ClusterConfig, Server
+from clpcore.model.config import ClusterConfig
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Server
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.states import Verdict
 from clpcore.runtime.workers.calls import Workers

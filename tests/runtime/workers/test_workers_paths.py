@@ -12,8 +12,8 @@ import pytest
 
 from clpcore import api
 from clpcore.model.actions import Driven, Probe
-from clpcore.model.config import Heartbeat
 from clpcore.model.inputs import Outcome
+from clpcore.model.members import Heartbeat
 from clpcore.model.states import Verdict
 from clpcore.runtime.workers import paths
 from clpcore.runtime.workers.calls import Workers
