@@ -11,6 +11,8 @@ from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
 from clpcore.model.states import Presence, Shown
 
+_AGAIN_MS = 30  # between two times that a whole report is asked for
+
 # -- what others tell
 
 
@@ -18,7 +20,7 @@ def take(turn: Turn, sender: str, report: Report) -> None:
     """Note what changed there; ask for the whole when one was missed."""
     peer = turn.peers[sender]
     if report.base not in (0, peer.report):
-        turn.send(sender, AskReport())
+        _ask_whole(turn, sender)
         return
     groups = {} if report.base == 0 else dict(peer.groups)
     monitors = {} if report.base == 0 else dict(peer.monitors)
@@ -94,7 +96,17 @@ def _ask_if_behind(turn: Turn, name: str) -> None:
     """A heartbeat names a report that never came."""
     peer = turn.peers[name]
     if peer.beat is not None and peer.beat.report > peer.report:
-        turn.send(name, AskReport())
+        _ask_whole(turn, name)
+
+
+def _ask_whole(turn: Turn, name: str) -> None:
+    """Ask once, and again when no answer came: an answer may be on its way."""
+    asked = turn.peers[name].asked_whole_at
+    if asked is not None and turn.now < asked + _AGAIN_MS:
+        turn.wake(asked + _AGAIN_MS)
+        return
+    turn.peers.change(name, asked_whole_at=turn.now)
+    turn.send(name, AskReport())
 
 
 def _changed(turn: Turn):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -180,6 +180,7 @@ class Peer:
     groups: Mapping[str, GroupReport] = attrs.field(factory=dict)
     monitors: Mapping[str, MonitorReport] = attrs.field(factory=dict)
     report: int = 0
+    asked_whole_at: int | None = None  # since when its whole report is on its way
 
     @property
     def up(self) -> bool:

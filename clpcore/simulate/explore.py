@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import collections
 import gc
+import itertools
 import multiprocessing
 import os
 import sys
@@ -27,7 +28,7 @@ Lines = tuple[str, ...]
 
 OLDER: Final = "groups"  # the kinds of ``schedule``: groups, operators and monitors
 KINDS: Final = (*protected.KINDS, OLDER)
-_ROUND: Final = 50  # histories until a worker looks at the clock and reports
+_ROUND: Final = dict.fromkeys(protected.KINDS, 50) | {OLDER: 10}  # the older ones are longer
 _SETS_UP: Final = ("cluster", "set", "seed", "lossy", "np", "fencing", "arbiter", "exclusive")
 
 
@@ -101,13 +102,20 @@ def shrunk(lines: Lines) -> Lines:
 # -- on every core
 
 
-def rounds(kinds: tuple[str, ...], first: int, step: int, seconds: float) -> Iterator[Round]:
-    """Play one round of each kind after the other until the time is over; stop at what breaks."""
-    end, seed = time.monotonic() + seconds, first
-    while True:
+def rounds(
+    kinds: tuple[str, ...], start: int, first: int, step: int, seconds: float
+) -> Iterator[Round]:
+    """Play one round of each kind after the other until the time is over; stop at what breaks.
+
+    *start* is the first seed of every kind; of the rounds that follow, it plays number *first*
+    and every *step*-th after that.
+    """
+    end = time.monotonic() + seconds
+    for place in itertools.count(first, step):
         for kind in kinds:
             counted: collections.Counter[str] = collections.Counter()
-            for number in range(seed, seed + _ROUND):
+            seed = start + place * _ROUND[kind]
+            for number in range(seed, seed + _ROUND[kind]):
                 lines = script(kind, number)
                 counted += faults(lines)
                 if why := broken(lines):
@@ -116,20 +124,20 @@ def rounds(kinds: tuple[str, ...], first: int, step: int, seconds: float) -> Ite
                 if time.monotonic() >= end:
                     yield Round(kind, seed, number - seed + 1, counted)
                     return
-            yield Round(kind, seed, _ROUND, counted)
-        seed += step
+            yield Round(kind, seed, _ROUND[kind], counted)
 
 
 def _work(
     told: multiprocessing.Queue[Round | None],
     kinds: tuple[str, ...],
+    start: int,
     first: int,
     step: int,
     seconds: float,
 ) -> None:
     gc.freeze()
     gc.disable()  # what a history leaves behind is collected once a round
-    for each in rounds(kinds, first, step, seconds):
+    for each in rounds(kinds, start, first, step, seconds):
         told.put(each)
         gc.collect()
     told.put(None)
@@ -143,7 +151,7 @@ def explore(kinds: tuple[str, ...], seed: int, seconds: float) -> list[Round]:
     workers = [
         fork.Process(
             target=_work,
-            args=(told, kinds, seed + place * _ROUND, cores * _ROUND, seconds),
+            args=(told, kinds, seed, place, cores, seconds),
             daemon=True,
         )
         for place in range(cores)
