@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from clpcore.decide import byhand, evidence, fencing, maintenance, placement, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.peer import AskReport, GroupReport, MonitorReport, Report
@@ -11,7 +9,7 @@ from clpcore.model.reasons import Because
 from clpcore.model.state import Doing, Goal, LocalGroup, LocalResource
 from clpcore.model.states import Presence, Shown
 
-_AGAIN_MS = 30  # between two times that a whole report is asked for
+_ANSWER_MS = 10  # how long an answer is waited for before a whole report is asked for again
 
 # -- what others tell
 
@@ -26,8 +24,8 @@ def take(turn: Turn, sender: str, report: Report) -> None:
     monitors = {} if report.base == 0 else dict(peer.monitors)
     groups.update((each.group, each) for each in report.groups if each.group in turn.groups)
     monitors.update((m.monitor, m) for m in report.monitors if m.monitor in turn.monitors)
-    turn.peers.put(
-        sender, attrs.evolve(peer, groups=groups, monitors=monitors, report=report.version)
+    turn.peers.change(
+        sender, groups=groups, monitors=monitors, report=report.version, asked_whole_at=None
     )
     troubles.take(turn, report.troubles)
     maintenance.take(turn, report.maintenance)
@@ -100,10 +98,9 @@ def _ask_if_behind(turn: Turn, name: str) -> None:
 
 
 def _ask_whole(turn: Turn, name: str) -> None:
-    """Ask once, and again when no answer came: an answer may be on its way."""
+    """Ask, unless an answer may be on its way; its next heartbeat asks again at the latest."""
     asked = turn.peers[name].asked_whole_at
-    if asked is not None and turn.now < asked + _AGAIN_MS:
-        turn.wake(asked + _AGAIN_MS)
+    if asked is not None and turn.now < asked + _ANSWER_MS:
         return
     turn.peers.change(name, asked_whole_at=turn.now)
     turn.send(name, AskReport())

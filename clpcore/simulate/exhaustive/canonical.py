@@ -47,6 +47,7 @@ _ARE: Final[dict[str, int]] = {  # what a number is, by the word for it
             "at",
             "challenged_at",
             "asked_at",
+            "asked_whole_at",
             "next_at",
             "answered",
             "silent",
