@@ -39,7 +39,8 @@ def settle(turn: Turn) -> None:
     if turn.phase is not Phase.ONLINE or turn.ending is not None or maintenance.suspended(turn):
         return
     for name in turn.peers:
-        _stop_if_needed(turn, name)
+        if name in turn.fences or evidence.silent(turn, name) is not None:
+            _stop_if_needed(turn, name)
 
 
 # -- who has to be stopped
@@ -182,7 +183,7 @@ def take_power(turn: Turn, victim: str, action: int, outcome: Outcome) -> None:
 
 
 def _note_end(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
-    """Keep it for whoever asks later."""
+    """Keep it for whoever asks later; the same failure again and again is one, the last of them."""
     ended = ForcedStop(
         server=victim,
         boot=local.boot,
@@ -191,7 +192,9 @@ def _note_end(turn: Turn, victim: str, local: LocalFence, reason: str) -> None:
         took=turn.now - local.since,
         reason=reason,
     )
-    turn.stops = (*turn.stops, ended)[-_REMEMBERED:]
+    again = turn.stops and ended == attrs.evolve(turn.stops[-1], at=ended.at, took=ended.took)
+    before = turn.stops[:-1] if again else turn.stops
+    turn.stops = (*before, ended)[-_REMEMBERED:]
 
 
 def _told(outcome: Outcome) -> str:

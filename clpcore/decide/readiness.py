@@ -19,13 +19,18 @@ def settle(turn: Turn) -> None:
     """Look whether each other server could be stopped from here."""
     if turn.phase is not Phase.ONLINE or turn.ending is not None or maintenance.suspended(turn):
         return
-    if turn.config.fencings:
+    if not turn.config.fencings:
+        return
+    ways = sum(len(turn.config.ways_to_stop(name)) for name in turn.peers)
+    resting = [each.next_at for _, each in turn.readiness.items() if not each.action]
+    if len(turn.readiness) < ways or any(at <= turn.now for at in resting):
         for name in turn.peers:
-            _keep_ready(turn, name)
+            _look_if_due(turn, name)
+    elif resting:
+        turn.wake(min(resting))
 
 
-def _keep_ready(turn: Turn, victim: str) -> None:
-    """Look now and then whether *victim* could be stopped from here."""
+def _look_if_due(turn: Turn, victim: str) -> None:
     for way in turn.config.ways_to_stop(victim):
         key = f"{way.name}/{victim}"
         known = turn.readiness.get(key) or Readiness()

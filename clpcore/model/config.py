@@ -143,7 +143,12 @@ class ClusterConfig:
 
     def ways_to_stop(self, server: str) -> tuple[Fencing, ...]:
         """Give the ways to stop *server* by force, in order of their levels."""
-        return tuple(way for way in self.fencings if way.stops(server))
+        return self._ways_to_stop.get(server, ())
+
+    @functools.cached_property
+    def _ways_to_stop(self) -> Mapping[str, tuple[Fencing, ...]]:
+        names = self.server_names
+        return {name: tuple(way for way in self.fencings if way.stops(name)) for name in names}
 
     @functools.cached_property
     def needs_watchdog(self) -> bool:

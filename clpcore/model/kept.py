@@ -104,7 +104,8 @@ class Kept:
         maintenance: which servers are drained, by name, and under "" whether all is suspended.
         intents: forced stops that are not known to be over, by server.
         promised: this server has promised not to claim, and the promise may still count.
-        stops: how forced stops from here have ended, the oldest first; only the last ones.
+        stops: how forced stops from here have ended, the oldest first; only the last ones. One that
+            fails in the same way again takes the place of the failure before.
 
     """
 
