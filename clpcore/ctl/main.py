@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "doctor": "look for what makes this server or its cluster fail when it is needed",
     "log": "show what happened, one numbered sentence a line",
     "simulate": "tell what would happen if a server died, a witness were lost, ...",
+    "replay": "decide again on what was recorded; show where decisions differ",
     "group": "start, stop, restart, move or fail over a group, or all of them",
     "resource": "start, stop or restart one resource of a group",
     "monitor": "suspend or resume a monitor, or give it a dummy failure",
@@ -92,9 +93,10 @@ def _go_under(root: str | None) -> None:
 
 def _external(word: str, rest: list[str]) -> int:
     """Run a command that another distribution brings."""
+    from clpcore.ctl import names, reading
+
     others = _externals()
     if word not in others:
-        from clpcore.ctl import names
 
         remedy = _with_verb(word) or names.meant(word, [*COMMANDS, *others])
         remedy = remedy or "`clp --help` lists the commands"
@@ -108,6 +110,8 @@ def _external(word: str, rest: list[str]) -> int:
             f"{type(error).__name__}: {error}",
             "install that distribution again, or uninstall it",
         ) from error
+    if others[word].group == reading.GROUP:
+        return reading.run(others[word], rest)
     code: int = run(rest)
     return code
 
@@ -121,9 +125,11 @@ def _with_verb(word: str) -> str:
 
 def _externals() -> dict[str, EntryPoint]:
     """Give the commands of other distributions by word; looked up only where they matter."""
-    import importlib.metadata
+    from importlib.metadata import entry_points
 
-    found = importlib.metadata.entry_points(group="clpcore.commands")
+    from clpcore.ctl import reading
+
+    found = [*entry_points(group="clpcore.commands"), *entry_points(group=reading.GROUP)]
     return {point.name: point for point in sorted(found, key=lambda point: point.name)}
 
 

@@ -12,7 +12,7 @@ from clpcore.model.ids import Incarnation
 from clpcore.model.members import COUNTING, Monitor, Resource
 from clpcore.model.peer import GroupReport, MonitorReport
 from clpcore.model.picture import Picture, Seen
-from clpcore.model.protection import Arbiter, Fencing, NpResolution
+from clpcore.model.protection import MAJORITY, Arbiter, Fencing, NpResolution
 from clpcore.model.state import ClusterState, Peer, PeerState
 from clpcore.model.states import Presence, Shown
 
@@ -41,7 +41,7 @@ def bare(config: ClusterConfig) -> ClusterConfig:
         config,
         alerts=(),
         heartbeats=tuple(attrs.evolve(each, settings={}) for each in config.heartbeats),
-        nps=_bared(config.nps),
+        nps=tuple(np if np.type == MAJORITY else _bared([np])[0] for np in config.nps),
         fencings=_bared(config.fencings),
         arbiter=next(iter(_bared(filter(None, [config.arbiter]))), None),
         monitors=tuple(m if m.type == COUNTING else _bared([m])[0] for m in config.monitors),

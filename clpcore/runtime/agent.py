@@ -36,6 +36,8 @@ from clpcore.runtime.operators.desk import Desk
 from clpcore.runtime.operators.elsewhere import VERSION, Elsewhere
 from clpcore.runtime.operators.verbs import Verbs
 from clpcore.runtime.operators.watching import MakeStatus, Status
+from clpcore.runtime.recording.recorder import Recorder
+from clpcore.runtime.recording.ring import Ring
 from clpcore.runtime.revisions import requests
 from clpcore.runtime.revisions.around import Here
 from clpcore.runtime.revisions.steward import Steward
@@ -94,6 +96,7 @@ class Agent:
         self._store = Store(root.store, root.boot, self)
         self._ledger = Ledger(self._store, root.boot, self._written)
         self._troubles = Troubles(self._ledger.say)
+        self._recorder = Recorder(Ring(root.recording), me, VERSION, self._unrecorded)
         self._metrics = MetricsSocket(root.metrics, self._desk, self._metrics_facts)
         self._companions = Companions(self._troubles)
         self._feeder = Feeder(setup.watchdog, self._terms, self._troubles)
@@ -165,7 +168,7 @@ class Agent:
         for reason in begun.refused:
             self._troubles.tell(reason)
         member = Member(
-            self._setup,
+            attrs.evolve(self._setup, core=self._recorder.over(self._setup.core)),
             begun,
             self._ledger,
             self._troubles,
@@ -190,6 +193,7 @@ class Agent:
             closing.callback(self._setup.notify.close)
             closing.callback(self._desk.close)
             closing.push_async_callback(self._store.close)
+            closing.push_async_callback(self._recorder.close)
             closing.callback(self._companions.close)
             closing.push_async_callback(self._setup.drivers.close)
             closing.callback(self._verbs.watchers.close)
@@ -271,6 +275,10 @@ class Agent:
         """End: an agent that can make nothing durable is of no use, the next one may be."""
         logger.error("the store's thread failed", exc_info=error)
         self._end(End.BUG)
+
+    def _unrecorded(self, reason: str) -> None:
+        path = self._setup.where.root.recording
+        self._troubles.tell(messages.because("pm511", path=path, reason=reason))
 
     # -- what operators ask
 

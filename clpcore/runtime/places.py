@@ -47,6 +47,11 @@ class Root:
         return self.path / "var/lib/clpcore/store.db"
 
     @property
+    def recording(self) -> Path:
+        """Give the folder of what was decided lately, for `clp replay`."""
+        return self.path / "var/lib/clpcore/recording"
+
+    @property
     def logs(self) -> Path:
         """Give the folder of the logs of resources."""
         return self.path / "var/log/clpcore"

@@ -1,7 +1,8 @@
 """The values of ``clpcore.model`` as JSON and back, strictly: for letters, journal and store.
 
-A class is an object of its fields, an enumeration its value, a tuple a list; where a field may be
-one of several classes, the key ``is`` holds the class's name. Reading converts nothing: ``"99"`` is
+A class is an object of its fields, an enumeration its value, a tuple a list, a mapping an object
+(without texts as keys: a list of pairs); where a field may be one of several classes, the key
+``is`` holds the class's name. Reading converts nothing: ``"99"`` is
 no number, ``1`` no truth, a text no list. Unknown keys are passed over and absent ones take their
 default, so that versions can meet; an unknown class or enumeration value is an error.
 """
@@ -125,8 +126,10 @@ def _tuple(kind: types.GenericAlias, converter: cattrs.Converter) -> _Hook:
 
 
 def _mapping(kind: types.GenericAlias, converter: cattrs.Converter) -> _Hook:
-    """Read ``Mapping[str, X]`` from an object and from nothing else."""
-    _, part = get_args(kind)
+    """Read ``Mapping[str, X]`` from an object and from nothing else, another one from pairs."""
+    key, part = get_args(kind)
+    if key is not str:
+        return _read_pairs(key, part, converter)
     hook = converter.get_structure_hook(part)
 
     def structure(value: object, _kind: object) -> dict[str, Any]:
@@ -135,6 +138,25 @@ def _mapping(kind: types.GenericAlias, converter: cattrs.Converter) -> _Hook:
         return {_str(key, str): hook(item, part) for key, item in value.items()}
 
     return structure
+
+
+def _read_pairs(key: Any, part: Any, converter: cattrs.Converter) -> _Hook:  # noqa: ANN401 - types
+    pairs = types.GenericAlias(tuple, (types.GenericAlias(tuple, (key, part)), ...))
+    hook = _tuple(pairs, converter)
+
+    def structure(value: object, _kind: object) -> dict[Any, Any]:
+        return dict(hook(value, pairs))
+
+    return structure
+
+
+def _write_pairs(kind: types.GenericAlias, converter: cattrs.Converter) -> Callable[[Any], object]:
+    keys, parts = map(converter.get_unstructure_hook, get_args(kind))
+
+    def unstructure(value: Mapping[Any, Any]) -> object:
+        return [(keys(key), parts(part)) for key, part in value.items()]
+
+    return unstructure
 
 
 def _class(kind: type[Any], converter: cattrs.Converter) -> _Hook:
@@ -205,6 +227,10 @@ def _is_mapping(kind: object) -> bool:
     return get_origin(kind) is Mapping
 
 
+def _has_no_texts_as_keys(kind: object) -> bool:
+    return _is_mapping(kind) and get_args(kind)[0] is not str
+
+
 def _is_union_of_classes(kind: object) -> bool:
     """Tell whether it is one of several classes, perhaps or None; cattrs knows ``X | None``."""
     if not isinstance(kind, types.UnionType):
@@ -224,6 +250,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(attrs.has, _class)
     converter.register_structure_hook_factory(_is_union_of_classes, _read_union)
     converter.register_unstructure_hook_factory(_is_union_of_classes, _write_union)
+    converter.register_unstructure_hook_factory(_has_no_texts_as_keys, _write_pairs)
     return converter
 
 

@@ -1,0 +1,1 @@
+"""What the core was told and what it decided, kept for a while to be played again."""
