@@ -63,10 +63,18 @@ torture: setup ## random faults for MINUTES=10, of SEED=n: nothing lost, never t
 	@$(BIN)/python -m clp_lab.torture --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: explore
-explore: setup ## random faults against the core for SECONDS=n, on every core; KIND= and SEED= as well
-	@$(BIN)/python -m clpcore.simulate.explore $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(KIND),--kind $(KIND))
+explore: setup $(if $(COMPILED),build/compiled/done) ## random faults against the core for SECONDS=n, on every core; KIND= and SEED= as well, COMPILED=1: faster
+	@cd $(if $(COMPILED),build/compiled,.) && $(abspath $(BIN))/python -m clpcore.simulate.explore $(or $(SECONDS),60) --seed $(or $(SEED),0) $(if $(KIND),--kind $(KIND))
+
+build/compiled/done: $(shell find clpcore -name '*.py' -o -name '*.toml') contrib/dev/compile
+	@echo 'Compiling the core (some minutes)'
+	@contrib/dev/compile
+
+.PHONY: mutants
+mutants: setup ## break each rule of the core in a copy, an hour; RULE=words: only some; NEW=1: new ones
+	@nice $(BIN)/python tests/simulate/mutants.py $(if $(NEW),--new) $(if $(RULE),'$(RULE)')
 
 .PHONY: clean
 clean: ## remove what make and the tools have made
-	@rm -rf .venv dist uv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build dist uv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from clpcore.api.arbiter import Arbiter as Arbiter
+from clpcore.api.doctor import Check as Check
+from clpcore.api.doctor import Cluster as Cluster
+from clpcore.api.doctor import Finding as Finding
+from clpcore.api.doctor import Part as Part
+from clpcore.api.doctor import Reader as Reader
+from clpcore.api.doctor import Severity as Severity
 from clpcore.api.drivers import Capability as Capability
 from clpcore.api.drivers import Driver as Driver
 from clpcore.api.drivers import DriverSpec as DriverSpec

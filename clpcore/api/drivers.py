@@ -67,12 +67,14 @@ class Problem:
         key: which setting.
         what: what is wrong with it, with its value.
         remedy: the next step of the administrator.
+        risk: it can be used all the same, and the administrator should know this.
 
     """
 
     key: str
     what: str
     remedy: str = ""
+    risk: bool = False
 
 
 class ResourceDriver(Protocol):
@@ -147,6 +149,10 @@ def _no_problems(_config: Any) -> Iterable[Problem]:
     return ()
 
 
+def _nothing() -> None:
+    return None
+
+
 @attrs.frozen(kw_only=True)
 class DriverSpec:
     """One driver, as a plugin registers it.
@@ -159,6 +165,8 @@ class DriverSpec:
         config: attrs class of its settings; fields made with ``api.setting``.
         make: makes the driver from its settings; no I/O. None only for BUILT_IN.
         validate: finds what single fields cannot tell; pure.
+        warm_up: called once in each new worker, before its first call: imports what is heavy, so
+            that no call waits for it; blocks, asks nobody.
         capabilities: facts for the core.
         defaults: its own defaults of the core's keys, by their names in ``model.members``
             (durations in ms): ``{"interval": 60_000, "retry": 1}``.
@@ -176,6 +184,7 @@ class DriverSpec:
     config: type
     make: Callable[[Any], Driver] | None = None
     validate: Callable[[Any], Iterable[Problem]] = _no_problems
+    warm_up: Callable[[], None] = _nothing
     capabilities: frozenset[Capability] = frozenset()
     defaults: Mapping[str, Any] = attrs.field(factory=dict)
     pairs_with: tuple[str, ...] = ()

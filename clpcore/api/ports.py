@@ -1,13 +1,14 @@
 """The only road from a driver to the outside world, so that tests can script that world.
 
-Libraries with their own transport (a cloud SDK, netlink) are fine too, through ``outside``.
+Libraries with their own transport are fine too: one that blocks (netlink) through ``outside``, one
+of coroutines (a cloud SDK) through ``outside_async``.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -253,6 +254,24 @@ class Ports(Protocol):
 
         Args:
             function: what to call.
+            args: what to call it with.
+
+        Raises:
+            Failed: the call is over. What *function* raises comes through as it is.
+
+        """
+        ...
+
+    async def outside_async(
+        self, function: Callable[..., Coroutine[Any, Any, _T]], *args: object
+    ) -> _T:
+        """Await *function* of a library with a transport of its own, on the worker's loop.
+
+        All calls of a worker share the loop, so that the library may keep its connections. A call
+        that is cancelled here is cancelled there.
+
+        Args:
+            function: a coroutine function.
             args: what to call it with.
 
         Raises:

@@ -133,7 +133,8 @@ def check(reading: Reading, given: Given, servers: Iterable[str]) -> None:
         for fault in faults:
             where = _where(reading.document, given, server, fault.path)
             if not _is_told(reading, given, server, where):
-                reading.error(where, fault.what, fault.remedy)
+                tell = reading.warn if fault.risk else reading.error
+                tell(where, fault.what, fault.remedy)
 
 
 def _where(document: Document, given: Given, server: str, path: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from clpcore.api import Kind
-from clpcore.config import dependencies, driven, relations
+from clpcore.config import dependencies, driven, relations, settings
 from clpcore.config.positions import Path
 from clpcore.config.reading import Reading
 from clpcore.config.servers import known_servers
@@ -76,5 +76,15 @@ def _resource(name: str, group: str, given: driven.Given, depends_on: tuple[str,
         type=given.type,
         settings=given.common,
         per_server=given.per_server,
+        lingers=_lingers(given),
         **{**given.core, "depends_on": depends_on},
     )
+
+
+def _lingers(given: driven.Given) -> int:
+    """Give the longest time to live, a setting with the unit "ttl", in ms."""
+    known = settings.keys(given.spec.config).values() if given.spec else ()
+    keys = [key for key in known if key.unit == "ttl"]
+    tables = [given.on(server) for server in ("", *given.per_server)]
+    values = [table.get(key.name, key.default) for key in keys for table in tables]
+    return max((value * 1_000 for value in values if type(value) is int), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -18,6 +19,10 @@ from clpcore.model.config import ClusterConfig
 from clpcore.model.members import Monitor, Resource
 from clpcore.model.protection import Arbiter, Fencing, NpResolution
 from clpcore.model.reasons import Severity
+
+UNEDITED: Final = "# NOT EDITED YET"
+"""How a line begins in scripts of `clp config new` that nobody has filled in."""
+_HEAD: Final = 1_000  # bytes in which it stands
 
 
 def check_here(
@@ -47,7 +52,7 @@ def check_here(
     if loaded.config is None or loaded.document is None:
         return loaded
     config, document = loaded.config, loaded.document
-    severity = Severity.ERROR if server else Severity.WARNING
+    missing = Severity.ERROR if server else Severity.WARNING
     return loaded.with_more(
         Problem(
             severity=severity,
@@ -60,7 +65,7 @@ def check_here(
         for name in ([server] if server else config.server_names)
         for script in _scripts(config, specs, scripts, name)
         if server or not Path(script.file).is_absolute()
-        for what, remedy in _wrong(scripts, script.file, edited or scripts)
+        for severity, what, remedy in _wrong(scripts, script.file, edited or scripts, missing)
     )
 
 
@@ -147,15 +152,30 @@ def _of(
         yield _Script(keys=keys, at=keys, file=f"{below}/{point.file}")
 
 
-def _wrong(scripts: Path, file: str, edited: Path) -> Iterator[tuple[str, str]]:
+def _wrong(
+    scripts: Path, file: str, edited: Path, severity: Severity
+) -> Iterator[tuple[Severity, str, str]]:
+    """Give what is wrong with a script, and the remedy; *severity*: of one that cannot run."""
     path, shown = scripts / file, edited / file
     if link := _link(scripts, file):
         what = f"{edited / link} is a symbolic link, and a revision holds none."
-        yield what, "Put the file itself there."
+        yield severity, what, "Put the file itself there."
     elif not path.is_file():
-        yield f"There is no file {shown}.", "Put the script there."
+        yield severity, f"There is no file {shown}.", "Put the script there."
     elif not os.access(path, os.X_OK):
-        yield f"{shown} is not executable.", f"chmod +x {shown}"
+        yield severity, f"{shown} is not executable.", f"chmod +x {shown}"
+    elif _is_unedited(path):
+        what = f"{shown} is as clp config new has written it: it does nothing, and succeeds."
+        yield Severity.WARNING, what, f'Fill it in, and take out the line with "{UNEDITED}".'
+
+
+def _is_unedited(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False  # whoever runs it will say why it cannot be read
+    return any(line.startswith(UNEDITED.encode()) for line in head.splitlines())
 
 
 def _link(scripts: Path, file: str) -> Path | None:

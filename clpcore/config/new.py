@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from clpcore.api import DriverSpec, Kind
+from clpcore.config import here
 from clpcore.config.clpconf import draft, product
 from clpcore.config.reading import NAME
 from clpcore.config.wording import listed
@@ -176,16 +177,20 @@ failback = "manual"                     # a repaired server waits for an operato
 type = "exec"
 """
 _SCRIPTS: Final = {
-    "scripts/failover1/exec1/start.sh": """\
+    "scripts/failover1/exec1/start.sh": f"""\
 #!/bin/sh
+{here.UNEDITED}: it starts nothing. Take this line out when it does.
 # Starts the application. Return 0 once it serves: the group counts as active from then on.
-# It may be running already: starting what runs must do no harm.
-exec systemctl start application.service
+# It may be running already: starting what runs must do no harm. A service of systemd:
+#   exec systemctl start application.service
+echo "$0 is not edited yet: it starts nothing" >&2
 """,
-    "scripts/failover1/exec1/stop.sh": """\
+    "scripts/failover1/exec1/stop.sh": f"""\
 #!/bin/sh
+{here.UNEDITED}: it stops nothing. Take this line out when it does.
 # Stops the application. Return 0 only when it is stopped: then the group may start elsewhere.
-exec systemctl stop application.service
+#   exec systemctl stop application.service
+echo "$0 is not edited yet: it stops nothing" >&2
 """,
 }
 

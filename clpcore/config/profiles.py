@@ -12,6 +12,17 @@ Defaults = Mapping[str, Any]  # values of the core's keys: durations in ms
 # By table; what is not here keeps the default of the model, or of the driver.
 PROFILES: Final[Mapping[Profile, Mapping[str, Defaults]]] = {
     Profile.AZURE: {},
+    # 12 s without a word, 40 s with one (docs/howto/azure-events.md). Who is cut off knows within
+    # 12 s; two servers that each stop the other may find silence 28 s apart.
+    Profile.AZURE_FAST: {
+        "cluster": {
+            "heartbeat_interval": 1_000,
+            "heartbeat_timeout": 12_000,
+            "freeze_timeout": 40_000,
+            "fence_delay": 90_000,
+        },
+        "np": {"timeout": 3_000, "tries": 3},
+    },
     Profile.ON_PREMISES: {
         "cluster": {"heartbeat_timeout": 30_000},
         "arbiter": {"lease": 30_000, "watchdog": 10_000, "freeze": 5_000},

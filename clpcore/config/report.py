@@ -91,6 +91,8 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
     paths = listed(heartbeat.name for heartbeat in config.heartbeats)
     yield f"{config.name} ({config.platform.value}) on {listed(config.server_names)}"
     yield f"  {paths}: a heartbeat every {duration(interval)}, silent after {duration(timeout)}"
+    if config.freeze_timeout > timeout:
+        yield f"  {duration(config.freeze_timeout)} when a freeze of it was announced"
     yield from _wrapped(_exclusive(config), "  ") if len(config.servers) > 1 else ()
     for group in config.groups:
         homes = ", then ".join(group.startup_servers or group.server_groups) or "any server"
@@ -147,8 +149,19 @@ def _takeover(config: ClusterConfig) -> str:
     said = f"takeover of a silent server begins after {terms}{whole}"
     return (
         f"{said}; clients find it when it is active, and the load balancer has probed it (interval "
-        "x count) or the TTL of its DNS record is over"
+        f"x count) or the TTL of its DNS record is over{_lingering(config)}"
     )
+
+
+def _lingering(config: ClusterConfig) -> str:
+    """Say for how long clients may go on with a former server, where a resource tells."""
+    resources = (resource for group in config.groups for resource in group.resources)
+    found = [
+        f"{each.name}: up to {timing.seconds(each.lingers)} s more"
+        for each in resources
+        if each.lingers
+    ]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _relations(group: Group) -> Iterator[str]:

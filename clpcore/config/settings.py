@@ -41,11 +41,15 @@ WORDS: Final[Mapping[api.Kind, frozenset[str]]] = {
 
 @attrs.frozen
 class Fault:
-    """Something wrong at *path*, which begins in the table that was read; empty: the table."""
+    """Something wrong at *path*, which begins in the table that was read; empty: the table.
+
+    *risk*: it can be used all the same.
+    """
 
     path: Path
     what: str
     remedy: str = ""
+    risk: bool = False
 
 
 class BadSettings(ValueError):
@@ -115,8 +119,8 @@ def structure(spec: api.DriverSpec, table: Mapping[str, Any]) -> Any:
 
     """
     config, faults = build(spec, table)
-    if faults:
-        raise BadSettings(spec, faults)
+    if wrong := [fault for fault in faults if not fault.risk]:
+        raise BadSettings(spec, wrong)
     return config
 
 
@@ -140,8 +144,8 @@ def build(spec: api.DriverSpec, table: Mapping[str, Any]) -> tuple[Any, list[Fau
         what = f"The check of {spec.name} itself failed: {error!r}."
         return None, [Fault((), what, "Tell the author of the plugin.")]
     found = (
-        Fault((problem.key,) if problem.key else (), problem.what, problem.remedy)
-        for problem in problems
+        Fault((each.key,) if each.key else (), each.what, each.remedy, each.risk)
+        for each in problems
     )
     return config, list(found)
 

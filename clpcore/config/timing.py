@@ -78,6 +78,8 @@ def letters(config: ClusterConfig) -> tuple[str, ...]:
     """Say what the letters of the formulas are, with their values."""
     found = {"h": ("heartbeat_interval", config.heartbeat_interval)}
     found["H"] = ("heartbeat_timeout", config.heartbeat_timeout)
+    if config.freeze_timeout > config.heartbeat_timeout:
+        found["Z"] = ("freeze_timeout", config.freeze_timeout)
     if config.platform is Platform.AZURE:
         found["A"] = ("pause of a machine on Azure", FREEZE)
     if config.fencings:
@@ -151,7 +153,17 @@ def _heartbeats(config: ClusterConfig) -> Iterator[Rule]:
         remedy=f"Give heartbeat_timeout {duration(least)} or more, or beat faster.",
         keys=(_TIMEOUT, _INTERVAL),
     )
-    if config.platform is Platform.AZURE:
+    if config.platform is Platform.AZURE and timeout <= FREEZE < config.freeze_timeout:
+        yield Rule(
+            name="ha 6.2-4",
+            formula="A < Z",
+            numbers=f"{seconds(FREEZE)} < {seconds(config.freeze_timeout)} s",
+            holds=True,
+            why="a machine that Azure pauses does not count as silent IF THAT WAS ANNOUNCED: "
+            "clp-azureevents runs on every server; without a word it fails over",
+            keys=(("cluster", "freeze_timeout"), _TIMEOUT, ("cluster", "platform")),
+        )
+    elif config.platform is Platform.AZURE:
         yield Rule(
             name="ha 6.2-4",
             formula="A < H",
@@ -161,19 +173,20 @@ def _heartbeats(config: ClusterConfig) -> Iterator[Rule]:
             severity=Severity.WARNING,
             broken=f"Azure may pause a machine for up to {duration(FREEZE)} during maintenance; "
             f"with a heartbeat_timeout of {duration(timeout)} a paused server counts as silent.",
-            remedy=f"Give it well over {duration(FREEZE)}; the default is 90 s.",
+            remedy=f"Give it well over {duration(FREEZE)}, the default is 90 s; or let scheduled "
+            'events announce the pause: profile = "azure-fast", docs/howto/azure-events.md.',
             keys=(_TIMEOUT, ("cluster", "platform")),
         )
 
 
 def _partition(config: ClusterConfig) -> Iterator[Rule]:
-    if not config.nps:
-        return
+    if not config.nps or config.arbiter is not None:
+        return  # with an arbiter no takeover waits for NP resolution
     slowest = max(config.nps, key=lambda np: np.time)
     asking, timeout = 2 * config.heartbeat_interval, config.heartbeat_timeout
     yield Rule(
         name="NP",
-        formula=f"2h + tries x timeout of {slowest.name} <= H",
+        formula=f"2h + tries (at least 2) x timeout of {slowest.name} <= H",
         numbers=f"{_sum(asking, slowest.time)} <= {seconds(timeout)} s",
         holds=asking + slowest.time <= timeout,
         why="who is cut off is known when the other one counts as silent",
@@ -192,18 +205,22 @@ def _fencing(config: ClusterConfig) -> Iterator[Rule]:
     if not config.fencings:
         return
     one, first = _try(config), config.fencings[0]
+    later = config.longest_silence - config.heartbeat_timeout
     if config.policy is Policy.COHORT:
+        needed = f"{duration(one + later)}"
+        waits = f", {duration(later)} of it for a freeze that was announced" if later else ""
         yield Rule(
             name="ha 6.2-5",
-            formula="X <= D",
-            numbers=f"{seconds(one)} <= {seconds(config.fence_delay)} s",
-            holds=one <= config.fence_delay,
+            formula="X + Z - H <= D" if later else "X <= D",
+            numbers=f"{_sum(one, later) if later else seconds(one)} <= "
+            f"{seconds(config.fence_delay)} s",
+            holds=one + later <= config.fence_delay,
             why="two servers do not stop each other",
             severity=Severity.WARNING,
-            broken=f"A forced stop may take {duration(one)}, longer than fence_delay "
+            broken=f"A forced stop may take {needed}{waits}, longer than fence_delay "
             f"({duration(config.fence_delay)}): cut off from each other, two servers can both be "
             "stopped.",
-            remedy=f"Give fence_delay {duration(one)}, or the forced stop a shorter timeout.",
+            remedy=f"Give fence_delay {needed}, or the forced stop a shorter timeout.",
             keys=(("cluster", "fence_delay"), ("fencing", first.name)),
         )
     waiting = [group for group in config.groups if group.start_after]
@@ -286,6 +303,17 @@ def _lease(config: ClusterConfig, arbiter: Arbiter) -> Iterator[Rule]:
             f"{duration(arbiter.freeze)} it may wake up serving what another server has taken.",
             remedy=f"Give freeze {duration(FREEZE)}, its default.",
             keys=((*here, "freeze"), here, ("cluster", "platform")),
+        )
+    if config.heartbeat_timeout < arbiter.lease:
+        yield Rule(
+            name="H < L",
+            formula="max(H, L) before a takeover",
+            numbers=f"max({seconds(config.heartbeat_timeout)}, {seconds(arbiter.lease)}) = "
+            f"{seconds(arbiter.lease)} s",
+            holds=True,
+            why="a takeover waits until the lease of the former holder has lapsed, however soon it "
+            "counts as silent",
+            keys=(lease, _TIMEOUT),
         )
     yield Rule(
         name="T5",

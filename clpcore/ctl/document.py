@@ -49,6 +49,7 @@ class Server(TypedDict):
 
     *heard_ms_ago* is None for the answering server, and with *boot* for one never heard.
     *drained*: an operator has taken it out of service.
+    *freeze*: ``expected`` when a freeze was announced, ``announcing`` until others can know that.
     *evidence* tells why one that is not heard counts as stopped, if it does; *forced_stop* what is
     done so that it does.
     """
@@ -59,6 +60,7 @@ class Server(TypedDict):
     boot: int | None
     join: int
     drained: bool
+    freeze: str | None
     evidence: str | None
     forced_stop: ForcedStop | None
     heard_ms_ago: int | None
@@ -141,13 +143,30 @@ class Np(TypedDict):
     servers: dict[str, Asked]
 
 
+class EndedStop(TypedDict):
+    """How a forced stop from here ended: *failed* says why it failed, empty for a success.
+
+    *at* is wall-clock ms of its end; *took_ms* counts from when it became due.
+    """
+
+    server: str
+    boot: int
+    at: int
+    took_ms: int
+    failed: str
+
+
 class Fencing(TypedDict):
-    """A way to stop servers by force; *servers*: those that it could stop from here."""
+    """A way to stop servers by force; *servers*: those that it could stop from here.
+
+    *stops*: what it has done for the answering server, the newest first; only the last ones.
+    """
 
     name: str
     type: str
     state: str
     servers: dict[str, Asked]
+    stops: list[EndedStop]
 
 
 class Arbiter(TypedDict):
@@ -180,6 +199,7 @@ class View(TypedDict):
 class Status(TypedDict):
     """The cluster as the answering server sees it.
 
+    *endured_freeze_ms*: the longest announced freeze of a server that its groups can sit out.
     *policy*: what a takeover rests on: ``cohort``, ``fence``, ``lease`` or ``both``. *cut_off*: why
     the answering server takes itself for cut off, if it does.
     """
@@ -193,6 +213,7 @@ class Status(TypedDict):
     view: View
     verification: bool
     suspended: bool
+    endured_freeze_ms: int
     policy: str
     exclusive: str
     cut_off: Because | None

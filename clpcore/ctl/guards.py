@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from clpcore.ctl import words
+from clpcore.ctl import rows, words
 from clpcore.ctl.words import said
 
 if TYPE_CHECKING:
-    from clpcore.ctl.document import Arbiter, Asked, Fencing, Np, Status
+    from clpcore.ctl.document import Arbiter, Asked, EndedStop, Fencing, Np, Status
     from clpcore.ctl.screen import Paint
 
 _WELL: Final = {"Normal", "Unused", "Offline"}
@@ -93,6 +93,23 @@ class Guard(NamedTuple):
             if look["state"] not in _WELL:
                 yield said(text, server=server), look
 
+    def past(self) -> Iterator[str]:
+        """Tell how the forced stops of it from here have ended, the newest first."""
+        if self.kind != "fencing":
+            return
+        stops: list[EndedStop] = self.now["stops"]  # type: ignore[typeddict-item]  # this kind has it
+        for stop in stops:
+            text = "{time}: {server} was stopped by force in {seconds} s"
+            if stop["failed"]:
+                text = "{time}: {server} could not be stopped by force: {reason}"
+            yield said(
+                text,
+                time=rows.moment(stop["at"])[:-4],
+                server=stop["server"],
+                seconds=f"{stop['took_ms'] / 1_000:.1f}",
+                reason=words.plain(stop["failed"]),
+            )
+
     # -- for `clp why`
 
     def lines(self, paint: Paint) -> Iterator[str]:
@@ -105,7 +122,7 @@ class Guard(NamedTuple):
             yield ": ".join(
                 [f"  {name}", paint.state(look["state"]), *([detail] if detail else [])]
             )
-        yield from ("  " + line for line in self._session())
+        yield from ("  " + line for line in (*self._session(), *self.past()))
 
     def _looks(self) -> Iterable[tuple[str, Asked]]:
         if self.kind == "arbiter":

@@ -97,7 +97,6 @@ def _external(word: str, rest: list[str]) -> int:
 
     others = _externals()
     if word not in others:
-
         remedy = _with_verb(word) or names.meant(word, [*COMMANDS, *others])
         remedy = remedy or "`clp --help` lists the commands"
         raise Failure(Exit.USAGE, f"clp has no command {word!r}", remedy)

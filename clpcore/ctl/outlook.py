@@ -124,11 +124,20 @@ class Outlook:
         if now and down is None:
             return "undisturbed" if was == now else f"started on {now}"
         if now:
-            return f"down for {(down or 0) / 1_000:.1f} s, then online on {now}"
+            found = f"down for {(down or 0) / 1_000:.1f} s, then online on {now}"
+            return found + (self._lingering(group) if was != now else "")
         because = self._because(group)
         if down is None:
             return f"as before, not running{because}"
         return f"STAYS DOWN{because}"
+
+    def _lingering(self, group: str) -> str:
+        """Say for how long its clients may go on with the former server."""
+        its = self.cluster.config.group_by_name[group].resources
+        slowest = max(its, key=lambda each: each.lingers, default=None)
+        if slowest is None or not slowest.lingers:
+            return ""
+        return f"; clients of {slowest.name} find it up to {slowest.lingers / 1_000:g} s later"
 
     def _home(self, group: str) -> str:
         """Give who serves it at the end, with every resource of it up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -35,10 +36,21 @@ def page(status: Status, paint: Paint, columns: int | None = None) -> list[str]:
 
 def abnormal(status: Status) -> list[str]:
     """Give the names of what an operator should look at."""
-    servers = [s["name"] for s in status["servers"] if s["state"] != "Online" or s["drained"]]
+    servers = [
+        one["name"]
+        for one in status["servers"]
+        if one["state"] != "Online" or one["drained"] or unheard(one, status)
+    ]
     groups = [group["name"] for group in status["groups"] if not _fine(group)]
     monitors = [m["name"] for m in status["monitors"] if m["state"] not in {*_FINE, "Offline"}]
     return [*servers, *groups, *monitors, *guards.abnormal(status)]
+
+
+def unheard(server: Server, status: Status) -> list[str]:
+    """Give the heartbeat paths over which a server that is Online is not heard here."""
+    if server["name"] == status["server"] or server["state"] != "Online":
+        return []
+    return [path["name"] for path in server["heartbeats"] if path["state"] == "Error"]
 
 
 def rivals(group: Group) -> list[str]:
@@ -266,6 +278,8 @@ class _Page:
             yield from self._row(guard.name, guard.state, guard.comment())
             for name, there in guard.troubled():
                 yield from self._row(name, there["state"], words.plain(there["detail"]), 4)
+            for newest in itertools.islice(guard.past(), 1):
+                yield from map(self.paint.quiet, self._wrapped(f"    {newest}"))
 
     def _loud(self, text: str) -> list[str]:
         return [self.paint.loud(line) for line in self._wrapped(text)]

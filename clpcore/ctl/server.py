@@ -56,6 +56,18 @@ _VERBS = (
         after="`clp group move GROUP`, if a group shall come back that does not by itself.",
     ),
     Verb(
+        "expect-freeze",
+        "Announce that a machine will be paused for a moment, by a live migration for example: for "
+        "a while its silence is tolerated for freeze_timeout instead of heartbeat_timeout.",
+        service="it goes on where it is. If the server really dies meanwhile, its groups are taken "
+        "over later.",
+        example="""
+            clp server expect-freeze node2 --for 600
+            clp server expect-freeze node2 --for 0      it is over
+        """,
+        after="`clp status` tells when it is known; on Azure clp-azureevents does all of this.",
+    ),
+    Verb(
         "confirm-down",
         "Give your word that a silent server has stopped, where no forced stop could prove it. "
         "Look at the machine first: power off, or the virtual machine deallocated.",
@@ -85,6 +97,14 @@ def parser() -> Parser:
         else:
             its.add_argument("server", nargs="?", metavar="NAME", help="default: this server")
     add_then(each["stop"])
+    each["expect-freeze"].add_argument(
+        "--for",
+        dest="seconds",
+        type=int,
+        default=600,
+        metavar="SECONDS",
+        help="how long it may come, up to 1200 (default: 600); 0: it is over",
+    )
     each["start"].add_argument(
         "--alone",
         action="store_true",
@@ -105,6 +125,8 @@ def run(args: Namespace) -> Exit:
         return operate(args, op, f"The cluster service of {server} runs", joins=server)
     if args.verb == "confirm-down":
         return _confirm_down(args, status, server)
+    if args.verb == "expect-freeze":
+        return _expect_freeze(args, server)
     if args.verb != "stop":
         on = args.verb == "drain"
         done = "is drained" if on else "takes groups again"
@@ -113,6 +135,12 @@ def run(args: Namespace) -> Exit:
         )
     op = {"is": "ServerStop", "server": server}
     return operate(args, with_then(op, args.then), f"The cluster service of {server} is stopped")
+
+
+def _expect_freeze(args: Namespace, server: str) -> Exit:
+    op = {"is": "ServerExpectFreeze", "server": server, "ms": args.seconds * 1_000}
+    told = "expected" if args.seconds > 0 else "no longer expected"
+    return operate(args, op, f"A freeze of {server} is {told}")
 
 
 def _confirm_down(args: Namespace, status: Status, server: str) -> Exit:

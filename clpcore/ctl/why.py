@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl import control, guards, names, rows, words
 from clpcore.ctl.ends import Exit
-from clpcore.ctl.page import PHASES, abnormal, ago, counted, look, rivals, troubles, undo
+from clpcore.ctl.page import PHASES, abnormal, ago, counted, look, rivals, troubles, undo, unheard
 from clpcore.ctl.parsing import Parser, command
 from clpcore.ctl.screen import Paint, paint_for
 from clpcore.ctl.status import ask
@@ -169,6 +169,7 @@ class _Server:
         self.name = server["name"]
         self.phase = status["phase"] if self.name == status["server"] else ""
         self.cut_off = status["cut_off"] if self.phase else None
+        self.unheard = unheard(server, status)
 
     def lines(self, paint: Paint) -> Iterator[str]:
         name, state = paint.loud(self.name), paint.state(self.now["state"])
@@ -203,6 +204,9 @@ class _Server:
             )
         if self.now["state"] == "Unknown" and self.now["heard_ms_ago"] is None:
             return said("start {server}; if it runs, see there: clp status", server=self.name)
+        if self.unheard:
+            paths = ", ".join(self.unheard)
+            return said("mend {paths}: while it is lost, one path less is left", paths=paths)
         return f"clp server undrain {self.name}" if self.now["drained"] else ""
 
     def witnesses(self, _: Status) -> Iterable[str]:

@@ -26,6 +26,7 @@ def call(turn: Turn, group: Group, resource: str, role: Role, monitor: str = "")
         group=group.name,
         resource=resource,
         monitor=monitor,
+        lost=local.lost or local.stop_by is not None,
     )
 
 

@@ -28,5 +28,6 @@ def beat(config: ClusterConfig, state: ClusterState) -> Beat:
         report=state.report,
         verification=state.verification,
         fences=fencing.open_requests(config, state),
+        may_freeze=state.freeze is not None,
         at=state.now,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from clpcore.decide import evidence, fencing, joining, numbering
+from clpcore.decide import evidence, fencing, freezing, joining, numbering
 from clpcore.decide.turn import Turn
 from clpcore.model import inputs as given
 from clpcore.model.config import ClusterConfig
@@ -41,6 +41,7 @@ def _no_news(state: ClusterState, peer: Peer, taken: given.HeardBeat) -> bool:
         return False
     return (
         taken.link in peer.links
+        and taken.link not in peer.lost
         and before.at <= beat.at
         and peer.report == beat.report
         and before.phase is beat.phase
@@ -49,6 +50,7 @@ def _no_news(state: ClusterState, peer: Peer, taken: given.HeardBeat) -> bool:
         and before.hears == beat.hears
         and before.fences == beat.fences
         and before.verification == beat.verification
+        and before.may_freeze == beat.may_freeze
         and not any(_mine(state, each.group) for each in beat.held)
     )
 
@@ -125,6 +127,7 @@ def take_beat(turn: Turn, taken: given.HeardBeat) -> None:
         peer = attrs.evolve(peer, state=PeerState.UP, since=turn.now, evidence=None, told={})
     if _joined(peer.beat, taken.beat):
         joining.want_failback(turn, taken.sender)
+    freezing.notice(turn, taken.sender, peer.beat, taken.beat)
     peer = attrs.evolve(peer, beat=taken.beat, links=links)
     turn.peers.put(taken.sender, peer)
     _note_boots(turn, taken)
@@ -240,11 +243,11 @@ def _left(turn: Turn, sender: str, peer: Peer) -> None:
 def settle(turn: Turn) -> None:
     """Find silence."""
     numbering.settle(turn)
-    timeout = turn.config.heartbeat_timeout
+    freezing.settle(turn)
     for name, peer in turn.peers.items():
         if not _can_fall_silent(peer):
             continue
-        last = evidence.last_sign(peer)
+        last, timeout = evidence.last_sign(peer), freezing.timeout(turn.config, peer)
         if turn.now - last < timeout:
             turn.wake(last + timeout)
         elif peer.state is PeerState.LEFT:

@@ -10,6 +10,7 @@ from clpcore.decide import (
     endings,
     evidence,
     fencing,
+    freezing,
     holding,
     joining,
     maintenance,
@@ -86,6 +87,7 @@ def _route(turn: Turn, request: Request) -> None:
             | ops.DummyFailure(server=server)
             | ops.ServerStop(server=server)
             | ops.ServerStart(server=server)
+            | ops.ServerExpectFreeze(server=server)
         ):
             _by(turn, request, server)
 
@@ -203,6 +205,8 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR09
             maintenance.say(turn, maintenance.CLUSTER, on=on)
         case ops.ServerDrain():
             _drain(turn, request.op)
+        case ops.ServerExpectFreeze(ms=ms):
+            freezing.expect(turn, ms)
         case ops.ServerConfirmDown(server=server):
             return _confirm_down(turn, server, request.by)
         case _:

@@ -137,7 +137,7 @@ def is_enough(turn: Turn, np: NpResolution) -> bool:
     half = 2 * (1 + len(turn.up)) == len(turn.config.server_names)
     best = turn.config.server_names[0]
     wins = np.settings_for(turn.me).get("best_priority_wins_half", False)
-    return bool(wins) and half and best in (turn.me, *turn.up)
+    return bool(wins) and half and (best == turn.me or best in turn.up)
 
 
 def hears_majority(turn: Turn) -> bool:

@@ -13,10 +13,13 @@ from clpcore import messages
 from clpcore.decide import fencing, partition, session
 from clpcore.decide.turn import Turn
 from clpcore.model.guards import LocalNp, Readiness
+from clpcore.model.kept import ForcedStop
 from clpcore.model.protection import MAJORITY, Arbiter, Fencing, NpResolution
 from clpcore.model.states import Phase, Shown
 
 Document = dict[str, Any]
+
+_SHOWN = 8  # ends of forced stops of one way, of those that are remembered
 
 
 def document(turn: Turn) -> Document:
@@ -74,6 +77,17 @@ def _way(turn: Turn, way: Fencing) -> Document:
             name: {"state": states[name].value, "detail": known.detail}
             for name, known in found.items()
         },
+        "stops": [_ended(each) for each in reversed(turn.stops) if each.fence == way.name][:_SHOWN],
+    }
+
+
+def _ended(stop: ForcedStop) -> Document:
+    return {
+        "server": stop.server,
+        "boot": stop.boot,
+        "at": stop.at,
+        "took_ms": stop.took,
+        "failed": stop.reason,
     }
 
 

@@ -6,7 +6,7 @@ import graphlib
 from typing import Any
 
 from clpcore import messages
-from clpcore.decide import evidence, maintenance, reporting, safeguards, troubles
+from clpcore.decide import evidence, freezing, maintenance, reporting, safeguards, troubles
 from clpcore.decide.turn import Turn
 from clpcore.model.config import ClusterConfig
 from clpcore.model.members import Group, Heartbeat, Monitor
@@ -48,6 +48,7 @@ def snapshot(config: ClusterConfig, state: ClusterState) -> Document:
         },
         "verification": state.verification,
         "suspended": maintenance.suspended(turn),
+        "endured_freeze_ms": config.endured_freeze,
         **safeguards.document(turn),
         "servers": [_server(turn, name) for name in config.server_names],
         "groups": [_group(turn, group) for group in config.groups],
@@ -74,6 +75,7 @@ def _server(turn: Turn, name: str) -> Document:
             "boot": turn.incarnation.boot.counter,
             "join": turn.join,
             "drained": maintenance.drained(turn, name),
+            "freeze": _freeze(turn),
             "evidence": None,
             "forced_stop": None,
             "heard_ms_ago": None,
@@ -88,6 +90,7 @@ def _server(turn: Turn, name: str) -> Document:
         "boot": peer.incarnation.boot.counter if peer.incarnation else None,
         "join": peer.beat.join if peer.up and peer.beat else 0,
         "drained": maintenance.drained(turn, name),
+        "freeze": "expected" if peer.beat and peer.beat.may_freeze else None,
         "evidence": kind.value if kind else None,
         "forced_stop": safeguards.forced_stop(turn, name),
         "heard_ms_ago": None if last is None else turn.now - last,
@@ -95,6 +98,13 @@ def _server(turn: Turn, name: str) -> Document:
             _path(link, _link(turn, peer, link.name)) for link in turn.config.heartbeats
         ],
     }
+
+
+def _freeze(turn: Turn) -> str | None:
+    """Tell how far it is with a freeze of this server that was announced."""
+    if turn.freeze is None:
+        return None
+    return "expected" if freezing.told(turn) else "announcing"
 
 
 def _peer_state(peer: Peer) -> Shown:
@@ -112,7 +122,7 @@ def _link(turn: Turn, peer: Peer, name: str) -> Shown:
 def _sound(turn: Turn, peer: Peer, name: str) -> Shown:
     if name not in peer.links:
         return Shown.UNKNOWN if peer.state is PeerState.UNSEEN else Shown.ERROR
-    late = turn.now - peer.links[name] >= turn.config.heartbeat_timeout
+    late = turn.now - peer.links[name] >= freezing.timeout(turn.config, peer)
     return Shown.ERROR if late else Shown.NORMAL
 
 
@@ -127,6 +137,7 @@ def _path(link: Heartbeat, state: Shown) -> Document:
 def _over(turn: Turn, name: str) -> Shown:
     """Normal when every server is heard over the link, Caution when some are, Error when none.
 
+    It is Caution, too, as in the product, when all who are missed there are heard on another path.
     A server that has left is not missed; Unused when nobody is left to be heard.
     """
     if turn.phase is Phase.OFFLINE:
@@ -139,7 +150,8 @@ def _over(turn: Turn, name: str) -> Shown:
     ]
     if all(heard):
         return Shown.NORMAL if heard else Shown.UNUSED
-    return Shown.CAUTION if any(heard) else Shown.ERROR
+    elsewhere = all(peer.up or _peer_state(peer) is Shown.OFFLINE for _, peer in turn.peers.items())
+    return Shown.CAUTION if any(heard) or elsewhere else Shown.ERROR
 
 
 # -- groups

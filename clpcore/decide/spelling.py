@@ -22,6 +22,7 @@ _VERBS = {
     ops.ClusterSuspend: "cluster suspend",
     ops.ClusterResume: "cluster resume",
     ops.ServerDrain: "server",  # drain, undrain
+    ops.ServerExpectFreeze: "server expect-freeze",
     ops.GroupRestart: "group restart",
     ops.ResourceStart: "resource start",
     ops.ResourceStop: "resource stop",
@@ -46,4 +47,6 @@ def spelled(op: ops.Op) -> str:
         verb += " on" if op.on else " off"
     if isinstance(op, ops.ServerStop | ops.ClusterStop) and op.then.ends_machine:
         named.append(f"--then {op.then.value}")
+    if isinstance(op, ops.ServerExpectFreeze):
+        named.append(f"--for {op.ms / 1_000:.12g}")
     return " ".join([verb, *named, *(["--alone"] if getattr(op, "alone", False) else [])])

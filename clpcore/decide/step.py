@@ -16,6 +16,7 @@ from clpcore.decide import (
     ordering,
     ownership,
     partition,
+    paths,
     pending,
     placement,
     readiness,
@@ -133,6 +134,7 @@ def settle(turn: Turn) -> None:
     for _ in range(ROUNDS):
         groups = turn.agenda.restless()
         membership.settle(turn)
+        paths.settle(turn)
         partition.settle(turn)
         isolation.settle(turn)
         session.settle(turn)

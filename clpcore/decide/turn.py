@@ -68,6 +68,7 @@ class Turn:
         self.alone = state.alone
         self.ending = state.ending
         self.verification = state.verification
+        self.freeze = state.freeze
         self.challenged_at = state.challenged_at
         self.report = state.report
         self.join = state.run.join
@@ -283,6 +284,7 @@ class Turn:
             report=self.report,
             failback=self.failback.value(),
             verification=self.verification,
+            freeze=self.freeze,
             ending=self.ending,
             last_action=self._last,
             challenged_at=self.challenged_at,

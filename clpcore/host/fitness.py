@@ -140,6 +140,7 @@ _WANTED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     ),
     "make": (lambda value: value is None or callable(value), "what can be called"),
     "validate": (callable, "what can be called"),
+    "warm_up": (callable, "what can be called"),
     "capabilities": (_are_capabilities, "a set of api.Capability"),
     "defaults": (
         lambda value: isinstance(value, Mapping) and _are_words(list(value)),

@@ -39,7 +39,7 @@ class Validating:
 
     def _told(self, found: Iterable[object]) -> Iterator[api.Problem]:
         for each in found:
-            if isinstance(each, api.Problem) and all(map(_is_text, attrs.astuple(each))):
+            if isinstance(each, api.Problem) and _fits(each):
                 yield each
             else:
                 yield self._failed(f"gives {each!r:.80}, which is no api.Problem of texts")
@@ -53,5 +53,6 @@ class Validating:
         )
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _fits(problem: api.Problem) -> bool:
+    texts = (problem.key, problem.what, problem.remedy)
+    return all(isinstance(text, str) for text in texts) and isinstance(problem.risk, bool)

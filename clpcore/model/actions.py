@@ -30,6 +30,7 @@ class Call:
             runtime adds it, too.
         entry: the name of the NP resolution, forced stop or arbiter; empty for all others.
         victim: the server that a fence is about.
+        lost: the right to serve the group is lost: another server may have it, or take it next.
 
     """
 
@@ -46,6 +47,7 @@ class Call:
     priority: int = 0
     entry: str = ""
     victim: str = ""
+    lost: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -53,6 +53,14 @@ class ClusterConfig:
         example="90",
         low=30,
     )
+    freeze_timeout: int = setting(
+        "Silence that makes a server count as silent whose freeze was announced; nothing below "
+        "heartbeat_timeout changes anything.",
+        default=0,
+        unit="ms",
+        example="40",
+        low=0,
+    )
     startup_wait: int = setting(
         "How long a starting server waits for the others.",
         default=300_000,
@@ -167,13 +175,30 @@ class ClusterConfig:
         return bool(self.nps) and not self.fencings and self.arbiter is None
 
     @functools.cached_property
+    def longest_silence(self) -> int:
+        """Give after how much silence every server counts as silent, in ms: frozen or not."""
+        return max(self.heartbeat_timeout, self.freeze_timeout)
+
+    @functools.cached_property
+    def endured_freeze(self) -> int:
+        """Give the longest announced freeze, in ms, before which no group need move away.
+
+        A quarter of the timeout is left for heartbeats that are lost, and for a freeze that takes
+        longer than announced. Whoever wakes up later than its lease allows stops its groups.
+        """
+        endured = self.longest_silence * 3 // 4
+        leased = self.arbiter is not None and self.arbiter.lease
+        return min(endured, self.arbiter.freeze) if self.arbiter and leased else endured
+
+    @functools.cached_property
     def np_wait(self) -> int:
         """Give how long, after silence, the other side may take to find out and to stop, in ms.
 
-        It asks from the second lost heartbeat on, and stops when its timeout is over.
+        It asks from the second lost heartbeat on, and stops when its timeout is over: a longer one
+        where it expects a freeze of whom it does not hear.
         """
         asking = 2 * self.heartbeat_interval + max((each.time for each in self.nps), default=0)
-        late = max(0, asking - self.heartbeat_timeout)
+        late = max(asking, self.longest_silence) - self.heartbeat_timeout
         return late + self.heartbeat_interval + self.stop_budget
 
     @functools.cached_property

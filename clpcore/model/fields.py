@@ -27,7 +27,9 @@ def setting(
         default: the value when the key is absent; without it the key is mandatory.
         unit: ``"ms"`` marks a duration (written as seconds, or as "500 ms", kept as int
             milliseconds); ``"port"`` a TCP port that the resource listens on (no two may share
-            it); ``"script"`` a file in its scripts folder; other units are only shown.
+            it); ``"script"`` a file in its scripts folder; ``"ttl"`` the whole seconds that clients
+            may go on with what they know (told as a part of a failover's time); other units are
+            only shown.
         example: a value as an operator would write it.
         low: the least integer allowed (for durations in ms).
         high: the greatest integer allowed.

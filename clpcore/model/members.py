@@ -54,10 +54,11 @@ class Resource(Driven):
     """A thing that a group activates: ``[group.GROUP.resource.NAME]``.
 
     ``depends_on`` is always explicit here: ``config`` has already turned the default dependencies
-    by type into names.
+    by type into names. *lingers*: for how many ms clients may go on with its former server.
     """
 
     group: str
+    lingers: int = 0
     depends_on: tuple[str, ...] = setting(
         "Resources of the same group that are activated before this one; absent: by type.",
         default=(),

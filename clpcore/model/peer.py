@@ -39,6 +39,7 @@ class Beat:
 
     *revision* names the configuration that the sender has committed; the core does not read it.
     *fences* are the servers whose forced stop the sender has asked for and not yet seen.
+    *may_freeze*: a freeze of the sender is announced: it may be silent for longer.
     *at* is the sender's own time: beats that overtake each other are told apart by it.
     """
 
@@ -52,6 +53,7 @@ class Beat:
     verification: bool = False
     revision: str = ""
     fences: tuple[str, ...] = ()
+    may_freeze: bool = False
     at: int = attrs.field(default=0, eq=False)
 
 

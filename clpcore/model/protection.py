@@ -48,8 +48,12 @@ class NpResolution(Driven):
 
     @property
     def time(self) -> int:
-        """Give the longest time, in ms, that it takes to tell silence."""
-        return self.tries * self.timeout
+        """Give the longest time, in ms, that it takes to tell silence.
+
+        A question that was asked just before the silence began counts as a try, and proves nothing
+        without one that was asked after it.
+        """
+        return max(self.tries, 2) * self.timeout
 
     def asks_on(self, server: str) -> bool:
         """Tell whether *server* is one of those that ask."""

@@ -125,6 +125,17 @@ class ServerDrain:
 
 
 @attrs.frozen
+class ServerExpectFreeze:
+    """A freeze of *server* is announced: for *ms* from now on it may be silent for longer.
+
+    How long says ``freeze_timeout``. 0: the freeze is over, or called off.
+    """
+
+    server: str
+    ms: int
+
+
+@attrs.frozen
 class GroupRestart:
     """Deactivate and activate all resources of *group* where it is."""
 
@@ -184,6 +195,7 @@ Op = (
     | ClusterSuspend
     | ClusterResume
     | ServerDrain
+    | ServerExpectFreeze
     | GroupRestart
     | ResourceStart
     | ResourceStop

@@ -167,12 +167,14 @@ class Peer:
     """Another server as seen from here.
 
     *evidence*: why its boots up to *incarnation* may be treated as running nothing.
+    *lost*: on which paths it is missed while it is heard on another one.
     *told*: the version of each group's record that it said it holds, since this agent's start.
     """
 
     state: PeerState = PeerState.UNSEEN
     incarnation: Incarnation | None = None
     links: Mapping[str, int] = attrs.field(factory=dict)  # link -> last heard
+    lost: tuple[str, ...] = ()
     since: int = 0  # of the state
     beat: Beat | None = None
     evidence: EvidenceKind | None = None
@@ -239,6 +241,14 @@ class Operation:
 
 
 @attrs.frozen(kw_only=True)
+class Freeze:
+    """A freeze of this server is announced: others are told *since* then, and *until* then."""
+
+    since: int
+    until: int
+
+
+@attrs.frozen(kw_only=True)
 class Ending:
     """This server is going: *how*, and why; *stay*: the agent stays, Offline."""
 
@@ -286,6 +296,7 @@ class ClusterState:
     due: Mapping[str, int] = attrs.field(factory=dict)  # when to look at a group; "": at servers
     wake_at: int | None = None
     verification: bool = False
+    freeze: Freeze | None = None
     ending: Ending | None = None
     last_action: int = 0
     challenged_at: int | None = None

@@ -157,12 +157,14 @@ class Profile(enum.Enum):
 
     Attributes:
         AZURE: those of the reference: a machine may be frozen for 30 s.
+        AZURE_FAST: as short as on premises and shorter: only an announced freeze may take 30 s.
         ON_PREMISES: shorter ones, for machines that nobody freezes for longer than 5 s.
         LAB: very short ones, for rehearsals on one machine.
 
     """
 
     AZURE = "azure"
+    AZURE_FAST = "azure-fast"
     ON_PREMISES = "onpremises"
     LAB = "lab"
 

@@ -39,7 +39,7 @@ def recover(cluster: Cluster) -> None:
     end = cluster.now + PATIENCE_MS
     while why := _missing(cluster):
         if cluster.now >= end:
-            raise Violated(f"no recovery within {PATIENCE_MS} ms: {why}")
+            raise Violated(f"no recovery within {PATIENCE_MS} ms: {why}", "everything_recovers")
         _help(cluster)
         cluster.run(_LOOK_MS)
 

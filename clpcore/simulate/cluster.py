@@ -106,7 +106,7 @@ class Cluster:
         if lose_journal:
             machine.kept = machine.synced = Kept()
             machine.stored = None
-            invariants.forget_lost_epochs(self)
+            invariants.forget_lost_epochs(self, name)
             self.history.promised.pop(name, None)  # nothing of it is left that could keep it
 
     def start_agent(self, name: str) -> None:
@@ -149,12 +149,15 @@ class Cluster:
 
     def wake_up(self, name: str) -> None:
         """End a pause."""
-        agent = self.machines[name].agent
-        self.machines[name].frozen_until = self.now
-        self.machines[name].thaw(self.now)
+        machine, agent = self.machines[name], self.machines[name].agent
+        if machine.bites_at == machine.frozen_until + 1:
+            machine.bites_at = self.now + 1
+            self.after(1, functools.partial(self._bite, machine, machine.bites_at))
+        machine.frozen_until = self.now
+        machine.thaw(self.now)
         if agent is not None and agent.paused_until > self.now:
             agent.paused_until = self.now
-            self._resume(self.machines[name], agent)
+            self._resume(machine, agent)
 
     def end_process(self, group: str, resource: str, name: str) -> None:
         """Let the process that the resource keeps running end."""

@@ -11,7 +11,7 @@ from clpcore.model import inputs as given
 from clpcore.model.actions import Fence
 from clpcore.model.ownership import EvidenceKind
 from clpcore.model.protection import MAJORITY
-from clpcore.model.state import ClusterState, Matter, Peer, PeerState
+from clpcore.model.state import ClusterState, Goal, Matter, Peer, PeerState
 from clpcore.model.states import Answer, FinalAction, Phase
 from clpcore.simulate.rights import Violated
 
@@ -33,18 +33,17 @@ def _last_sign(peer: Peer) -> int:
 def who_is_cut_off_knows(cluster: Cluster, moment: Moment) -> None:
     """Who serves, hears nobody and was not answered often enough is cut off; nobody else is."""
     agent, config, state = moment.machine.agent, cluster.config, moment.decision.state
-    if agent is None:
+    asked = [np for np in config.nps if np.type != MAJORITY and np.asks_on(moment.machine.name)]
+    if agent is None or len(asked) < len(config.nps):
         return
     _count(moment)
-    asked = [np for np in config.nps if np.type != MAJORITY and np.asks_on(moment.machine.name)]
     silenced = [np for np in asked if agent.silences.get(np.name, 0) >= np.tries]
     if state.cut_off is not None and moment.before.cut_off is None and not silenced:
         _fail(cluster, moment, f"it is cut off after {agent.silences} silences")
     certain = all(agent.unheard.get(np.name, 0) > np.tries for np in asked)
     serves = any(local.confirmed for local in state.groups.values())
-    if state.phase in (Phase.OFFLINE, Phase.DYING) or len(asked) < len(config.nps):
-        return
-    if asked and certain and serves and _misses_all(state) and state.cut_off is None:
+    asks = state.phase not in (Phase.OFFLINE, Phase.DYING)
+    if asks and certain and serves and _misses_all(state) and state.cut_off is None:
         _fail(cluster, moment, f"nobody answers, nobody is heard: {agent.unheard}")
 
 
@@ -85,6 +84,8 @@ def who_is_cut_off_acts(cluster: Cluster, moment: Moment) -> None:
     if config.np_action is FinalAction.NONE or any(w.on for w in state.kept.maintenance.values()):
         return
     goes = state.phase not in (Phase.STARTING, Phase.ONLINE) or state.ending is not None
+    if config.np_action is FinalAction.STOP_GROUP:
+        goes |= not any(each.epoch and each.goal is Goal.UP for each in state.groups.values())
     if not goes:
         _fail(cluster, moment, "it is cut off, and does nothing")
 
@@ -119,4 +120,5 @@ def _had_time(cluster: Cluster, moment: Moment, other: str) -> None:
         _fail(cluster, moment, f"{other} is replaced at {now}, and may take until {due}")
 
 
-RULES = (who_is_cut_off_knows, who_is_cut_off_acts, a_takeover_rests_on_an_answer)
+AT_REST = (who_is_cut_off_knows, who_is_cut_off_acts)
+RULES = (*AT_REST, a_takeover_rests_on_an_answer)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import gc
 import itertools
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ Lines = tuple[str, ...]
 OLDER: Final = "groups"  # the kinds of ``schedule``: groups, operators and monitors
 KINDS: Final = (*protected.KINDS, OLDER)
 _ROUND: Final = dict.fromkeys(protected.KINDS, 50) | {OLDER: 10}  # the older ones are longer
+_SHOW_S: Final = 60.0  # between two lines of progress
 _SETS_UP: Final = ("cluster", "set", "seed", "lossy", "np", "fencing", "arbiter", "exclusive")
 
 
@@ -135,6 +138,7 @@ def _work(
     step: int,
     seconds: float,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever gathers ends it
     gc.freeze()
     gc.disable()  # what a history leaves behind is collected once a round
     for each in rounds(kinds, start, first, step, seconds):
@@ -144,7 +148,7 @@ def _work(
 
 
 def explore(kinds: tuple[str, ...], seed: int, seconds: float) -> list[Round]:
-    """Play on every core; give all rounds, up to the first one that broke."""
+    """Play on every core; give all rounds, up to the first one that broke, or to Ctrl-C."""
     cores = os.cpu_count() or 1
     fork = multiprocessing.get_context("fork")
     told: multiprocessing.Queue[Round | None] = fork.Queue()
@@ -159,7 +163,17 @@ def explore(kinds: tuple[str, ...], seed: int, seconds: float) -> list[Round]:
     for worker in workers:
         worker.start()
     found: list[Round] = []
-    running = cores
+    with contextlib.suppress(KeyboardInterrupt):
+        _gather(told, cores, found)
+    for worker in workers:
+        worker.terminate()
+        worker.join()
+    return found
+
+
+def _gather(told: multiprocessing.Queue[Round | None], running: int, found: list[Round]) -> None:
+    """Collect in *found* what the workers tell, until all are done or one has found something."""
+    began = shown = time.monotonic()
     while running:
         each = told.get()
         if each is None:
@@ -167,11 +181,12 @@ def explore(kinds: tuple[str, ...], seed: int, seconds: float) -> list[Round]:
             continue
         found.append(each)
         if each.broken:
-            break
-    for worker in workers:
-        worker.terminate()
-        worker.join()
-    return found
+            return
+        now = time.monotonic()
+        if now >= shown + _SHOW_S:
+            shown = now
+            total = sum(each.histories for each in found)
+            sys.stderr.write(f"{total} histories after {now - began:.0f} s\n")
 
 
 # -- the report

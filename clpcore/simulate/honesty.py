@@ -12,9 +12,11 @@ from clpcore.model import arbitration
 from clpcore.model import inputs as given
 from clpcore.model.actions import Activate, Arbitrate, Kill, Left, Send
 from clpcore.model.arbitration import Holder
-from clpcore.model.peer import Accept, Bye, Promise, Propose
-from clpcore.model.state import Goal
-from clpcore.model.states import Phase
+from clpcore.model.guards import Wants
+from clpcore.model.ownership import Record
+from clpcore.model.peer import Accept, Bye, Promise, Propose, Records
+from clpcore.model.state import Goal, LocalGroup
+from clpcore.model.states import Phase, Presence
 from clpcore.simulate.rights import Violated
 
 if TYPE_CHECKING:
@@ -47,61 +49,118 @@ def a_good_bye_is_true(cluster: Cluster, moment: Moment) -> None:
     for action in moment.decision.actions:
         match action:
             case Send(letter=Bye()) | Left():
-                runs = [each for each in cluster.config.group_by_name if moment.machine.serves(each)]
-                if runs:
-                    _fail(cluster, moment, f"it says good-bye, and {runs} run here")
+                for group in cluster.config.group_by_name:
+                    if moment.machine.serves(group):
+                        _fail(cluster, moment, f"it says good-bye, and {group} runs here")
 
 
 def what_is_acknowledged_is_written(cluster: Cluster, moment: Moment) -> None:
     """A record is in the journal before its proposer hears that it is (ownership.md 4.2)."""
+    for record in _agreed(moment):
+        held = moment.machine.kept.records[record.group]
+        if held.rank < record.rank:
+            _fail(cluster, moment, f"{record} is agreed to, and {held} is written")
+
+
+def who_agrees_runs_nothing(cluster: Cluster, moment: Moment) -> None:
+    """Nobody agrees to another owner of what may still run here (ownership.md 4.2)."""
+    for record in _agreed(moment):
+        old, name = moment.kept.records[record.group], moment.machine.name
+        if (record.owner, record.boot) == (old.owner, old.boot) or record.owner in ("", name):
+            continue
+        if moment.machine.serves(record.group) or not _knows(moment, record.group):
+            _fail(cluster, moment, f"{record} is agreed to, and {record.group} may run here")
+
+
+def nobody_heard_counts_as_stopped(cluster: Cluster, moment: Moment) -> None:
+    """Nobody agrees to a claim that rests on the end of a life that is heard (ownership.md 4.4)."""
+    peers = moment.decision.state.peers
+    for record in _agreed(moment):
+        if record.epoch <= moment.kept.records[record.group].epoch:
+            continue
+        for each in record.evidence:
+            peer = peers.get(each.server)
+            if each.server in record.cohort or peer is None or not peer.up:
+                continue
+            lives = peer.incarnation is not None and peer.incarnation.boot.counter <= each.boot
+            if lives and peer.phase is not Phase.OFFLINE:
+                _fail(cluster, moment, f"{record} is agreed to, and {each.server} is heard")
+
+
+def _knows(moment: Moment, group: str) -> bool:
+    """Tell whether this server has found out that nothing of *group* runs here."""
+    local = moment.before.resources
+    return all(local[key].presence is Presence.INACTIVE for key in local if key[0] == group)
+
+
+def _agreed(moment: Moment) -> Iterator[Record]:
+    """Give the records of a proposal that are acknowledged in this step."""
     letter = moment.taken.letter if isinstance(moment.taken, given.GotLetter) else None
     if not isinstance(letter, Propose):
         return
-    ranks = {(each.group, each.version): each.rank for each in letter.records}
     for action in moment.decision.actions:
-        if not isinstance(action, Send) or not isinstance(action.letter, Accept):
+        if isinstance(action, Send) and isinstance(action.letter, Accept):
+            agreed = {(each.group, each.version) for each in action.letter.agreed}
+            yield from (each for each in letter.records if (each.group, each.version) in agreed)
+
+
+def a_version_names_one_record(cluster: Cluster, moment: Moment) -> None:
+    """No two records of one epoch that differ are told under one version (ownership.md 1).
+
+    But for those of round 0: they are learned from the arbiter, and below each that was proposed.
+    """
+    for action in moment.decision.actions:
+        if not isinstance(action, Send) or not isinstance(action.letter, Propose | Records):
             continue
-        for agreed in action.letter.agreed:
-            held = moment.machine.kept.records[agreed.group]
-            if held.rank < ranks.get((agreed.group, agreed.version), held.rank):
-                _fail(cluster, moment, f"{agreed} is said, and {held} is written")
+        for record in action.letter.records:
+            key = (record.group, record.epoch, record.version)
+            known = cluster.history.versions.setdefault(key, record)
+            if known != record and record.version.round > 0:
+                _fail(cluster, moment, f"{record} is told, and was {known}")
 
 
 def a_promise_is_meant(cluster: Cluster, moment: Moment) -> None:
     """A promise is in the journal before it is given, and nobody gives one amid a claim (T5)."""
-    agent = moment.machine.agent
+    tenures = moment.before.tenures
+    claimed = [name for name in tenures if tenures[name].wants in (Wants.CLAIM, Wants.CLEAR)]
     for action in moment.decision.actions:
         if not isinstance(action, Send) or not isinstance(action.letter, Promise):
             continue
         if not moment.machine.kept.promised:
             _fail(cluster, moment, f"{action} is in no journal")
-        calls = agent.calls.values() if agent is not None else ()
-        for call in calls:
-            if isinstance(call, Arbitrate) and isinstance(call.ask, arbitration.Claim):
-                _fail(cluster, moment, f"{action} is given while {call} is under way")
+        if claimed:
+            _fail(cluster, moment, f"{action} is given while {claimed} is claimed")
 
 
 def a_renewal_names_what_is_served(cluster: Cluster, moment: Moment) -> None:
-    """A session is renewed for all that its boot serves, so that the arbiter can refuse (3.1.1)."""
+    """A session is renewed for all that its boot serves, so that the arbiter can refuse (3.1.1).
+
+    Not yet what a journal has lost, in the very step that restores it from /run.
+    """
     for action in moment.decision.actions:
         if not isinstance(action, Arbitrate) or not isinstance(action.ask, arbitration.Renew):
             continue
         held = action.ask.session.held
         for group, local in moment.decision.state.groups.items():
-            serves = local.confirmed and local.goal is Goal.UP and not local.lost
-            if serves and held.get(group) != local.epoch:
+            lost = local.lost or moment.kept.records[group].version.round == 0
+            if _serves(local) and not lost and held.get(group) != local.epoch:
                 _fail(cluster, moment, f"{group} is served, and the renewal names {held}")
 
 
-def nothing_is_activated_on_an_ended_lease(cluster: Cluster, moment: Moment) -> None:
-    """More is activated only until the time has come to stop (ownership.md 3.1.6)."""
+def _serves(local: LocalGroup) -> bool:
+    return local.confirmed and local.goal is Goal.UP
+
+
+def nothing_is_begun_on_an_ended_lease(cluster: Cluster, moment: Moment) -> None:
+    """More is claimed and activated only until it is time to stop (ownership.md 3.1.3, 3.1.6)."""
     arbiter, state = cluster.config.arbiter, moment.decision.state
     if arbiter is None or arbiter.lease == 0:
         return
     until = state.run.lease - arbiter.margin(cluster.config.stop_budget)
     for action in moment.decision.actions:
-        if isinstance(action, Activate) and state.now >= until:
-            _fail(cluster, moment, f"{action.call.group} is activated, and has to stop at {until}")
+        claims = isinstance(action, Arbitrate) and isinstance(action.ask, arbitration.Claim)
+        if (claims or isinstance(action, Activate)) and state.now >= until:
+            _fail(cluster, moment, f"{action} is begun, and what runs has to stop at {until}")
 
 
 def a_reset_comes_after_a_kill(cluster: Cluster, moment: Moment) -> None:
@@ -128,9 +187,12 @@ RULES = (
     nothing_is_let_go_that_runs,
     a_good_bye_is_true,
     what_is_acknowledged_is_written,
+    who_agrees_runs_nothing,
+    nobody_heard_counts_as_stopped,
+    a_version_names_one_record,
     a_promise_is_meant,
     a_renewal_names_what_is_served,
-    nothing_is_activated_on_an_ended_lease,
+    nothing_is_begun_on_an_ended_lease,
     a_reset_comes_after_a_kill,
     a_new_life_waits_for_the_stop_of_the_old,
 )
@@ -147,7 +209,7 @@ def who_is_superseded_stops(cluster: Cluster, moment: Moment) -> None:
         if holder is None or not was.confirmed or holder.epoch <= was.epoch:
             continue
         me = Holder(moment.machine.name, moment.before.incarnation.boot, holder.epoch)
-        if holder != me and local.epoch and local.goal is Goal.UP:
+        if holder != me and _serves(local):
             _fail(cluster, moment, f"{group} goes on, and {holder} holds it")
 
 
@@ -159,8 +221,7 @@ def who_is_refused_looks(cluster: Cluster, moment: Moment) -> None:
     if state.phase in (Phase.DYING, Phase.OFFLINE):
         return
     for group, local in state.groups.items():
-        serves = local.confirmed and local.goal is Goal.UP and not local.lost
-        if serves and group not in state.tenures:
+        if _serves(local) and not local.lost and group not in state.tenures:
             _fail(cluster, moment, f"{group} goes on unasked, and its renewal was refused")
 
 

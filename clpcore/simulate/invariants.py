@@ -6,8 +6,8 @@ really runs. ``decide`` is never asked whether it was right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -15,16 +15,18 @@ from clpcore.model import inputs as given
 from clpcore.model.actions import Activate, Answer, Driven
 from clpcore.model.arbitration import Holder
 from clpcore.model.kept import BootKept, Kept
-from clpcore.model.ownership import EvidenceKind, Record
+from clpcore.model.ownership import EvidenceKind, Record, Version
 from clpcore.model.peer import Propose, Records
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Exclusion, Presence, Verdict
-from clpcore.simulate import rights
+from clpcore.simulate import cutoff, honesty, rights
 from clpcore.simulate.machine import Machine, is_operation
 from clpcore.simulate.rights import Violated
 
 if TYPE_CHECKING:
     from clpcore.simulate.cluster import Cluster
+
+Rule = Callable[["Cluster", "Moment"], None]
 
 
 @attrs.frozen
@@ -54,6 +56,10 @@ class History:
         holders: by group and epoch, who has activated under it, in which boot.
         won: by server, boot and group, whom the arbiter has made a suspect by its claims.
         promised: by server, until when it has promised not to claim.
+        killed: by server, boot and group, what was ended by SIGKILL.
+        versions: by group, epoch and version, the record that was told under it.
+        lives: by server and boot number, the boot id of the life that has activated something.
+        np_answered: by server, when a target of NP resolution has answered it last.
 
     """
 
@@ -67,6 +73,10 @@ class History:
     claimed: dict[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
     journaled: dict[tuple[str, str], int] = attrs.field(factory=dict)
     answered: set[str] = attrs.field(factory=set)
+    killed: set[tuple[str, int, str]] = attrs.field(factory=set)
+    versions: dict[tuple[str, int, Version], Record] = attrs.field(factory=dict)
+    lives: dict[tuple[str, int], str] = attrs.field(factory=dict)
+    np_answered: dict[str, int] = attrs.field(factory=dict)
 
 
 def check(cluster: Cluster, moment: Moment) -> None:
@@ -76,16 +86,20 @@ def check(cluster: Cluster, moment: Moment) -> None:
         Violated: with the rule and what broke it.
 
     """
-    if not moment.decision.actions and moment.before.kept is moment.decision.state.kept:
-        wakes_later(cluster, moment)
-        rights.a_stop_begins_in_time(cluster, moment)
-        return
-    for rule in (*RULES, *rights.RULES):
+    for rule in _rules(cluster, moment):
         try:
             rule(cluster, moment)
         except Violated as violated:
             violated.rule = rule.__name__
             raise
+
+
+def _rules(cluster: Cluster, moment: Moment) -> tuple[Rule, ...]:
+    """Give the rules that such a step can break; most steps change nothing that is kept."""
+    if moment.decision.actions or moment.before.kept is not moment.decision.state.kept:
+        return WITH_NP if cluster.config.nps else ALL
+    at_rest = (*AT_REST, *honesty.ANSWERED) if isinstance(moment.taken, given.Done) else AT_REST
+    return (*cutoff.AT_REST, *at_rest) if cluster.config.nps else at_rest
 
 
 def _fail(cluster: Cluster, moment: Moment, what: str) -> None:
@@ -126,17 +140,20 @@ def epochs_rise(cluster: Cluster, moment: Moment) -> None:
         cluster.history.served[call.group] = (max(call.epoch, last[0]), name, boot)
 
 
-def forget_lost_epochs(cluster: Cluster) -> None:
+def forget_lost_epochs(cluster: Cluster, server: str) -> None:
     """A journal is lost: an epoch that no other one holds is known to nobody any more.
 
-    It may be used again. Two copies of a record are what that promise rests on, and a server that
-    is alone, as the others have left, has one.
+    It may be used again, as may the versions of *server*. Two copies of a record are what that
+    promise rests on, and a server that is alone, as the others have left, has one.
     """
     served = cluster.history.served
     for group, (epoch, *_) in tuple(served.items()):
         records = (machine.kept.records.get(group) for machine in cluster.machines.values())
         if all(record is None or record.epoch < epoch for record in records):
             del served[group]
+    versions = cluster.history.versions
+    for key in [key for key in versions if key[2].proposer == server]:
+        del versions[key]
 
 
 def journals_never_regress(cluster: Cluster, moment: Moment) -> None:
@@ -153,13 +170,15 @@ def _changed(moment: Moment) -> Iterator[tuple[str, Record]]:
 
 
 def activates_what_it_owns(cluster: Cluster, moment: Moment) -> None:
-    """An activation rests on a journaled record of this boot with this epoch."""
+    """An activation rests on a journaled record of this boot with this epoch, which was won."""
     incarnation = moment.before.incarnation
     for action in _activations(moment):
         record = moment.machine.kept.records[action.call.group]
         mine = (moment.machine.name, incarnation.boot, action.call.epoch)
         if (record.owner, record.boot, record.epoch) != mine:
             _fail(cluster, moment, f"{action.call.group} is activated as {mine} under {record}")
+        if not moment.decision.state.groups[action.call.group].confirmed:
+            _fail(cluster, moment, f"{action.call.group} is activated, and nobody has confirmed it")
 
 
 def claims_are_covered(cluster: Cluster, moment: Moment) -> None:
@@ -226,14 +245,45 @@ def _covered(cluster: Cluster, record: Record, other: str) -> bool:
 def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> bool:
     if kind in (EvidenceKind.NONE, EvidenceKind.NP):
         return not cluster.config.exclusive
-    if kind is EvidenceKind.LEASE:
-        return True  # that nobody serves beside it, other rules look after
+    if kind is EvidenceKind.LEASE:  # that nobody serves beside it, other rules look after
+        return cluster.config.needs_watchdog
     if kind in (EvidenceKind.FENCED, EvidenceKind.OPERATOR) and not cluster.history.words_are_true:
         return True
     life = machine.stored
     if not machine.on or life is None or machine.run.left:
         return True
     return life.over or life.boot.counter > boot
+
+
+def only_who_is_current_claims(cluster: Cluster, moment: Moment) -> None:
+    """Nobody claims without whom others may have claimed, or from whom is not proven stopped.
+
+    Without an arbiter (ownership.md 4.1, 4.2).
+    """
+    if cluster.config.arbiter is not None:
+        return
+    name, state = moment.machine.name, moment.decision.state
+    before = {each.group for each in moment.before.run.current}
+    current = {each.group for each in state.run.current}
+    for group in current - before:
+        if name not in state.kept.records[group].cohort and not state.alone:
+            _fail(cluster, moment, f"{group}: the cohort leaves it out, and it is current")
+    for group, record in _changed(moment):
+        old = _before(moment, record)
+        mine = record.owner == record.version.proposer == name and record not in _came(moment)
+        if not mine or record.epoch == old.epoch:
+            continue
+        stale = moment.before.groups[group].lost and not _came(moment)  # it gave way
+        if group not in before | current or stale:
+            _fail(cluster, moment, f"{group} is claimed by who is not current: {record}")
+        if old.owner != name and old.owner in old.cohort and not _rests_on(record, old):
+            _fail(cluster, moment, f"{group}: no proof about the owner of {old}: {record}")
+
+
+def _rests_on(record: Record, old: Record) -> bool:
+    return any(
+        each.server == old.owner and each.boot >= old.boot.counter for each in record.evidence
+    )
 
 
 def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
@@ -322,9 +372,13 @@ RULES = (
     journals_never_regress,
     activates_what_it_owns,
     claims_are_covered,
+    only_who_is_current_claims,
     nobody_is_left_out_alive,
     a_failed_stop_blocks,
     one_operation_a_resource,
     one_answer_a_request,
     wakes_later,
 )
+AT_REST: Final = (wakes_later, rights.a_stop_begins_in_time, rights.a_lease_is_covered)
+ALL: Final = (*RULES, *rights.RULES, *honesty.RULES, *honesty.ANSWERED)
+WITH_NP: Final = (*cutoff.RULES, *ALL)

@@ -48,6 +48,8 @@ class Agent:
     last_action: int = 0
     last_beat: int = 0
     beats_soon: bool = False
+    silences: dict[str, int] = attrs.field(factory=dict)  # of NP resolution, in a row
+    unheard: dict[str, int] = attrs.field(factory=dict)  # those while nobody was heard
 
     def busy_with(self, action: Driven) -> bool:
         """Tell whether a call of this resource, or a look of this monitor, is in flight."""

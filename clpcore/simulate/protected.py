@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from clpcore.simulate.schedule import Announcer
+
 Lines = tuple[str, ...]
 Fault = Callable[[], str]
 
@@ -52,8 +54,10 @@ def schedule(seed: int, kind: str, *, length: int = 8) -> Lines:
     lines += [f"boot {name}" for name in names if dice.random() < _OFTEN] or ["boot node1"]
     lines.append(f"run {dice.choice((0, 10, 300, 1_000))} ms")
     deal = _Dealer(dice, kind, names, groups)
+    host = Announcer.of(f"freezes {kind} {seed}", names)
+    lines += host.configuration()
     for _ in range(dice.choice((1, 2, 3, 4, length))):
-        lines += [deal.fault(), f"run {dice.choice(_WAITS)} ms"]
+        lines += [*host.word(), deal.fault(), f"run {dice.choice(_WAITS)} ms"]
     return (*lines, "calm", "recovers")
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clpcore.model import arbitration
 from clpcore.model.actions import Activate, Arbitrate, Fence, Send
+from clpcore.model.ownership import Wanted
 from clpcore.model.peer import Promise
 from clpcore.model.protection import Policy
-from clpcore.model.state import Goal
+from clpcore.model.state import Goal, PeerState
 from clpcore.model.states import Phase
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ _SLACK_MS = 100  # beyond the stop budget, for the calls that it takes
 
 
 class Violated(AssertionError):
-    """A step broke a rule that must always hold: *rule*, if it is one of the listed ones."""
+    """A step broke a rule that must always hold: *rule*."""
 
-    rule = ""
+    def __init__(self, what: str, rule: str = "") -> None:
+        super().__init__(what)
+        self.rule = rule
 
 
-def _fail(cluster: Cluster, who: str, what: str) -> NoReturn:
-    raise Violated(f"at {cluster.now} ms on {who}: {what}")
+def _fail(cluster: Cluster, who: str, what: str, rule: str = "") -> NoReturn:
+    raise Violated(f"at {cluster.now} ms on {who}: {what}", rule)
 
 
 # -- after every step of a server
@@ -46,6 +49,16 @@ def an_epoch_has_one_holder(cluster: Cluster, moment: Moment) -> None:
         holder = cluster.history.holders.setdefault(key, me)
         if holder != me and cluster.config.arbiter is not None:
             _fail(cluster, me[0], f"{key} is activated, and was {holder}'s")
+
+
+def a_number_is_one_life(cluster: Cluster, moment: Moment) -> None:
+    """No two lives of one server activate anything under one boot number: the arbiter knows."""
+    boot, lives = moment.before.incarnation.boot, cluster.history.lives
+    for action in moment.decision.actions:
+        if isinstance(action, Activate):
+            known = lives.setdefault((moment.machine.name, boot.counter), boot.id)
+            if known != boot.id and cluster.config.arbiter is not None:
+                _fail(cluster, moment.machine.name, f"{boot} activates, as {known} has before")
 
 
 def promises_are_kept(cluster: Cluster, moment: Moment) -> None:
@@ -87,6 +100,32 @@ def _has_won_from(cluster: Cluster, moment: Moment, victim: str) -> bool:
     return any(victim in won.get((*me, group), ()) for group in cluster.config.group_by_name)
 
 
+def the_lesser_side_waits(cluster: Cluster, moment: Moment) -> None:
+    """Of two servers that may both have to stop the other, the second waits before (R20)."""
+    config, name, state = cluster.config, moment.machine.name, moment.decision.state
+    first, *rest = config.server_names
+    if config.policy is not Policy.COHORT or rest != [name]:
+        return
+    peer, known = state.peers[first], state.fences.get(first)
+    if known is None or known.tries or known.level or not _is_contested(moment):
+        return
+    heard = peer.state is not PeerState.UNSEEN
+    since = peer.since + (0 if heard else config.heartbeat_timeout)
+    stops = any(isinstance(action, Fence) for action in moment.decision.actions)
+    if stops and state.now < since + config.fence_delay:
+        _fail(cluster, name, f"{first} is stopped by force at once, silent since {since}")
+
+
+def _is_contested(moment: Moment) -> bool:
+    """Tell whether the other side, too, may miss a group that shall run."""
+    state = moment.before
+    return any(
+        (state.cold.get(group) or record.wanted) is Wanted.AUTO
+        and (not record.owner or state.groups[group].confirmed)
+        for group, record in state.kept.records.items()
+    )
+
+
 def a_lost_right_ends_in_time(cluster: Cluster, moment: Moment) -> None:
     """What has to stop within the stop budget has stopped by then, or its machine was reset."""
     machine, agent = moment.machine, moment.machine.agent
@@ -103,7 +142,8 @@ def _has_stopped(cluster: Cluster, machine: Machine, agent: Agent, group: str) -
     if machine.agent is not agent or agent.late_until + cluster.config.stop_budget > cluster.now:
         return  # an agent that does not run is the watchdog's business
     if machine.serves(group) and agent.state.groups[group].stop_by is not None:
-        _fail(cluster, machine.name, f"{group} still runs after the stop budget")
+        what = f"{group} still runs after the stop budget"
+        _fail(cluster, machine.name, what, a_lost_right_ends_in_time.__name__)
 
 
 def a_lease_is_covered(cluster: Cluster, moment: Moment) -> None:
@@ -120,6 +160,18 @@ def a_lease_is_covered(cluster: Cluster, moment: Moment) -> None:
         sure = max(sure, known.until)
     if now + moment.machine.zero > sure:
         _fail(cluster, name, f"a lease until {now + moment.machine.zero}, covered until {sure}")
+
+
+def the_watchdog_bites_in_time(cluster: Cluster, moment: Moment) -> None:
+    """Whenever the agent stops from now on, its machine is reset within the lease (T2)."""
+    arbiter, machine, lease = cluster.config.arbiter, moment.machine, moment.before.run.lease
+    if arbiter is None or lease == 0 or machine.bites_at is None:
+        return
+    if machine.bites_at == machine.frozen_until + 1:
+        return  # it was due in a freeze: no longer one than `freeze` is counted on (T3)
+    over = machine.bites_at + arbiter.freeze + arbiter.reset
+    if over > lease + machine.zero:
+        _fail(cluster, machine.name, f"its watchdog may bite at {over}, its lease is {lease}")
 
 
 def a_stop_begins_in_time(cluster: Cluster, moment: Moment) -> None:
@@ -139,9 +191,12 @@ def a_stop_begins_in_time(cluster: Cluster, moment: Moment) -> None:
 RULES = (
     a_stop_begins_in_time,
     an_epoch_has_one_holder,
+    a_number_is_one_life,
     a_lease_is_covered,
     promises_are_kept,
     fences_are_allowed,
+    the_watchdog_bites_in_time,
+    the_lesser_side_waits,
     a_lost_right_ends_in_time,
 )
 
@@ -156,6 +211,19 @@ def check_record(
     question: arbitration.Question,
 ) -> None:
     """Hold a change of the arbiter's record against what a record may become."""
+    try:
+        _check_record(cluster, group, before, question)
+    except Violated as violated:
+        violated.rule = "a_record_forgets_nobody"
+        raise
+
+
+def _check_record(
+    cluster: Cluster,
+    group: str,
+    before: arbitration.Record | None,
+    question: arbitration.Question,
+) -> None:
     now = cluster.surroundings.arbiter.records.get(group)
     if before is None:
         before = arbitration.Record()

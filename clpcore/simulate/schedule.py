@@ -54,9 +54,11 @@ def schedule(seed: int, *, length: int = 25) -> Lines:
     lines += [f"boot {name}" for name in names if dice.random() < MOSTLY]
     lines += _scripts(seed, groups)
     work = _Worker(random.Random(f"work {seed}"), names, groups)  # noqa: S311 - dice, no secret
+    host = Announcer.of(f"freezes {seed}", names)
+    lines += host.configuration()
     for _ in range(dice.randint(5, length)):
         lines += [f"run {dice.choice((3, 40, 150, 400, 900, 2500))} ms", deal.fault()]
-        lines += work.request()
+        lines += [*work.request(), *host.word()]
     return (*lines, "run 400 ms", "calm", "recovers")
 
 
@@ -90,6 +92,32 @@ def _scripts(seed: int, groups: int) -> list[str]:
             points = ",".join(point.value for point in HookPoint if point.of_monitor)
             lines.append(f"set pidw{n}.hooks {points}")
     return lines
+
+
+@attrs.frozen
+class Announcer:
+    """Who announces freezes, true or not; in some clusters, with dice of its own."""
+
+    dice: random.Random
+    names: Sequence[str]
+    works: bool
+
+    @classmethod
+    def of(cls, seed: str, names: Sequence[str]) -> Announcer:
+        """Give the one of *seed*."""
+        dice = random.Random(seed)  # noqa: S311 - dice, no secret
+        return cls(dice, names, dice.random() < SELDOM)
+
+    def configuration(self) -> list[str]:
+        """Give how long a silence is then tolerated; it may be less than that of every server."""
+        return [f"set freeze_timeout {self.dice.choice((300, 2500, 5000))}"] if self.works else []
+
+    def word(self) -> list[str]:
+        """Give what it announces now, mostly nothing."""
+        if not self.works or self.dice.random() < MOSTLY - SELDOM:
+            return []
+        server, seconds = self.dice.choice(self.names), self.dice.choice((0, 0.4, 3, 8))
+        return [f"{server}$ clp server expect-freeze {server} --for {seconds}"]
 
 
 @attrs.frozen

@@ -53,6 +53,8 @@ class Surroundings:
 
         def arrive() -> None:
             outcome = self._outcome(action, rule)
+            if outcome.answer is Answer.ANSWERED:
+                cluster.history.np_answered[server] = cluster.now
             if there + time // 2 <= action.timeout and back not in cluster.network.cuts:
                 cluster.after(time // 2, lambda: end(outcome))
 

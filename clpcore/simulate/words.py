@@ -56,6 +56,9 @@ _COMMANDS: dict[tuple[str, ...], Make] = {
     ("cluster", "resume"): lambda _w, _o, _: ops.ClusterResume(),
     ("server", "drain"): lambda w, _o, s: ops.ServerDrain((*w, s)[0], on=True),
     ("server", "undrain"): lambda w, _o, s: ops.ServerDrain((*w, s)[0], on=False),
+    ("server", "expect-freeze"): lambda w, o, s: ops.ServerExpectFreeze(
+        (*w, s)[0], int(float(o["--for"]) * 1_000)
+    ),
     ("group", "restart"): lambda w, _o, _: ops.GroupRestart(w[0]),
     ("resource", "start"): lambda w, o, _: ops.ResourceStart(o["--group"], w[0], "--force" in o),
     ("resource", "stop"): lambda w, o, _: ops.ResourceStop(o["--group"], w[0], "--force" in o),

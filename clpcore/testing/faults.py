@@ -105,6 +105,12 @@ def _lies(about: str) -> tuple[Fault, Fault]:
 
 
 _FAILS: Final = Fault(name="fails", manner=Manner.FAILS)
+_OUTSIDE: Final = (
+    Fault(name="fails", manner=Manner.FAILS, error=_library),
+    Fault(name="works, then fails", manner=Manner.FAILS, done=True, error=_library),
+    *_hanging(),
+    *_cancelled(),
+)
 
 FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
     "run": (
@@ -135,12 +141,8 @@ FAULTS: Final[Mapping[str, tuple[Fault, ...]]] = {
         *_cancelled(),
         *_lies("its body"),
     ),
-    "outside": (
-        Fault(name="fails", manner=Manner.FAILS, error=_library),
-        Fault(name="works, then fails", manner=Manner.FAILS, done=True, error=_library),
-        *_hanging(),
-        *_cancelled(),
-    ),
+    "outside": _OUTSIDE,
+    "outside_async": _OUTSIDE,
     "sleep": _cancelled()[:1],
     "listen": (_FAILS,),
     "read": (_FAILS, *_lies("its text")),

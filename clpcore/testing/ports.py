@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -196,6 +196,13 @@ class WorldPorts(api.Ports):
         name = getattr(function, "__qualname__", repr(function))
         answer: _T = await self._wait("outside", name, lambda: self._world.call(function, args))
         return answer
+
+    async def outside_async(
+        self, function: Callable[..., Coroutine[Any, Any, _T]], *args: object
+    ) -> _T:
+        name = getattr(function, "__qualname__", repr(function))
+        act = cast("Callable[[], _T]", lambda: self._world.call(function, args))
+        return await self._wait("outside_async", name, act)
 
     def listen(self, host: str, port: int) -> int:
         return self._now("listen", f"{host}:{port}", lambda: self._world.listen(host, port))

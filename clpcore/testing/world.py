@@ -63,7 +63,8 @@ class World:
         programs: what is installed, by path or name. A program does its work on the world and gives
             its ``Completed``, or just its exit code, its output, or None for success.
         sites: web servers, by the beginning of their URLs.
-        library: what functions called through ``Ports.outside`` do here, by the function.
+        library: what functions called through ``Ports.outside`` and ``outside_async`` do here, by
+            the function; plain functions all.
         files: text by path; ``/proc/net/tcp`` follows the listening sockets unless it stands here.
         facts: whatever your programs, sites and functions change. Looks are compared by it.
         reach: how other machines' (host, port) answer a connection; not listed: refused.

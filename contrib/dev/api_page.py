@@ -26,9 +26,14 @@ _CHAPTERS: Final = {
     "Partition, fence and heartbeat": "PartitionDriver Answer FenceDriver Power HeartbeatDriver"
     " Link",
     "Arbiters": "Arbiter Holder Record Session Boot",
+    "A check of `clp doctor`": "Check Cluster Part Finding Severity",
 }
 _VALUES: Final = {  # what has no docstring of its own
     "API": f"The version of the contract that this clpcore serves: {api.API}.",
+    "Check": "What the entry-point group `clpcore.checks` names, by the name that operators read: a"
+    " function that takes a `Cluster` and gives `Finding` after `Finding`. It runs in a process of"
+    " its own when the doctor is called, may import and wait as it likes, and is killed at its"
+    " time-out: give each finding as soon as it is known.",
     "Driver": "A driver of any kind: what `DriverSpec.make` gives.",
     "hookimpl": "Marks `clp_register` in the plugin's module: `@api.hookimpl`.",
 }

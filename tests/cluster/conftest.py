@@ -100,8 +100,9 @@ def make_cluster(conf: Callable[..., Path], key: Path) -> Iterator[Callable[...,
 def make_guarded(key: Path) -> Iterator[Callable[..., Trial]]:
     """Starts a cluster with that protection, the group on node1, and a witness outside.
 
-    Arguments: TOML beside `clp_lab.guarded`; the lease in seconds; the kinds of `Trial.faults` that
-    the test declares; fields of the lab's plan.
+    Arguments: TOML beside `clp_lab.guarded`; the lease in seconds; the tables of NP resolution;
+    the kinds of `Trial.faults` that the test declares; more ports to watch for two actives; fields
+    of the lab's plan.
     """
     with contextlib.ExitStack() as stack:
 
@@ -110,13 +111,16 @@ def make_guarded(key: Path) -> Iterator[Callable[..., Trial]]:
             extra: str = "",
             *,
             lease: float = guarded.LEASE_S,
+            np: str = guarded.NP,
             declares: Collection[str] = (),
+            ports: Collection[int] = (),
             **changes: Any,  # noqa: ANN401 - fields of the plan
         ) -> Trial:
-            conf = stack.enter_context(guarded.conf_of(protection, extra=extra, lease=lease))
+            whole = guarded.conf_of(protection, extra=extra, lease=lease, np=np)
+            conf = stack.enter_context(whole)
             witness = stack.enter_context(witness_key())
             plan = plan_of(conf, key, BalancerPlan(interval=50), witness=witness)
-            trial = stack.enter_context(on_trial(attrs.evolve(plan, **changes)))
+            trial = stack.enter_context(on_trial(attrs.evolve(plan, **changes), *ports))
             stack.enter_context(_watched(trial, declares))
             if trial.home() != "node1":  # whoever had its first word of the arbiter sooner
                 trial.do("node2", "group", "move", "failover1", "--to", "node1")

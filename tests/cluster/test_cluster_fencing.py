@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.netns, pytest.mark.timeout(60)]
 
 MakeGuarded = Callable[..., Trial]
 
-COHORT, FENCE, LEASE, BOTH = (
+NP, COHORT, FENCE, LEASE, BOTH = (
+    Protection.NP,
     Protection.COHORT,
     Protection.FENCE,
     Protection.LEASE,
@@ -27,6 +28,16 @@ COHORT, FENCE, LEASE, BOTH = (
 _S = 1_000_000_000
 _TIMEOUT, _LEASE = 1 * _S, int(LEASE_S * _S)
 _INTERVAL, _RENEWAL = 200_000_000, 500_000_000  # as _TIMEOUT: of clp_lab.guarded
+_NP_WAIT = 1 * _S + _INTERVAL + 400_000_000  # stop_budget, and what asking takes beyond _TIMEOUT
+
+_OWN_GROUP = """
+[group.second]
+startup_servers = ["node2", "node1"]
+
+[group.second.resource.lbpp2]
+type = "lbpp"
+port = 26002
+"""
 
 
 def _proof(cluster: Trial, after: int) -> Happened:
@@ -38,12 +49,13 @@ def _proof(cluster: Trial, after: int) -> Happened:
 @pytest.mark.parametrize(
     ("protection", "evidence", "earliest", "latest"),
     [
+        (NP, "NP resolution", _TIMEOUT + _NP_WAIT - _INTERVAL, _TIMEOUT + _NP_WAIT + 4 * _S),
         (COHORT, "forced stop", _TIMEOUT - _INTERVAL, 5 * _S),
         (FENCE, "forced stop", _TIMEOUT - _INTERVAL, 5 * _S),
         (LEASE, "lease", _LEASE - 2 * _RENEWAL, _LEASE + 4 * _S),
         (BOTH, "forced stop", _LEASE - 2 * _RENEWAL, _LEASE + 4 * _S),
     ],
-    ids=["cohort", "fence", "lease", "both"],
+    ids=["np", "cohort", "fence", "lease", "both"],
 )
 def test_a_killed_server_is_replaced_after_its_proof(
     make_guarded: MakeGuarded, protection: Protection, evidence: str, earliest: int, latest: int
@@ -59,10 +71,29 @@ def test_a_killed_server_is_replaced_after_its_proof(
     assert earliest < proof.at - killed < latest
     assert answered.end - proof.at < 4 * _S
     fenced = cluster.told("rc431", by="node2", after=killed)
-    assert (fenced is None) == (evidence == "lease")
+    assert (fenced is None) == (evidence != "forced stop")
     begun = cluster.told("rc30", by="node2", after=killed)
     assert begun is not None
     assert begun.at >= proof.at
+
+
+@pytest.mark.parametrize("protection", [COHORT, FENCE], ids=["cohort", "fence"])
+def test_of_two_that_both_serve_one_stops_the_other_and_not_the_other_way_round(
+    make_guarded: MakeGuarded, protection: Protection
+) -> None:
+    """R20: the side with the better server goes first, the other one gives it time."""
+    cluster = make_guarded(protection, _OWN_GROUP, ports=[26002])
+    if cluster.home("second") != "node2":  # whoever had its first word of the arbiter sooner
+        cluster.do("node1", "group", "move", "second", "--to", "node2")
+    cluster.wait_group("node2", "second", by="node1")
+    cut = cluster.lab.cut("node1", "node2")
+    cluster.wait_told("rc529", by="node1", after=cut, group="second")
+    for group in ("second", "failover1"):
+        cluster.wait_group("node1", group)
+    assert cluster.lab.status().server("node2").because == "switched off"
+    assert cluster.lab.status().server("node1").lives == 1
+    assert cluster.told("rc411", by="node2", after=cut) is not None
+    assert cluster.told("rc430", by="node2", after=cut) is None
 
 
 def test_a_frozen_server_is_stopped_before_the_other_one_serves(make_guarded: MakeGuarded) -> None:
@@ -89,6 +120,10 @@ def test_a_forced_stop_that_fails_blocks_until_an_operator_confirms(
     assert "could not be stopped by force" in why
     assert "clp server confirm-down node1" in why
     assert cluster.kept("node2") == {}
+    (ended,) = cluster.status("node2")["fencing"][0]["stops"]
+    assert ended["failed"]
+    said = f"node1 could not be stopped by force: {ended['failed']}"
+    assert said in cluster.do("node2", "why", "forced_stop")
     confirmed = time.monotonic_ns()
     cluster.do("node2", "server", "confirm-down", "node1", "--yes")
     proof = _proof(cluster, confirmed)

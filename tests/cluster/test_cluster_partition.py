@@ -1,7 +1,8 @@
 """Two servers lose each other: who serves, by the table of the modelled product, row by row.
 
 After a heal the design's rule holds, not the product's. Each row in two variants: NP resolution
-alone, and with forced stop and an arbiter beside it. The NP target is the client's machine.
+alone, and with forced stop and an arbiter beside it. The NP target is the client's machine. The
+rows without a partition or without NP resolution: test_cluster_fencing, test_cluster_network.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
+from clp_lab import guarded
 from clp_lab.guarded import LEASE_S, Protection
 from clp_lab.plan import CLIENT
 from clp_lab.trial import Trial
@@ -22,6 +24,17 @@ MakeGuarded = Callable[..., Trial]
 
 NP, BOTH = Protection.NP, Protection.BOTH
 _VARIANTS = pytest.mark.parametrize("protection", [NP, BOTH], ids=["np", "both"])
+
+
+def _paths(cluster: Trial, server: str) -> dict[str, str]:
+    """Give how a server finds its heartbeat paths."""
+    shown = cluster.server(server, by=server)["heartbeats"]
+    return {path["name"]: path["state"] for path in shown}
+
+
+def _np(cluster: Trial, server: str) -> str:
+    """Give how a server finds NP resolution: Unknown until the first answer."""
+    return str(cluster.status(server)["np"][0]["state"])
 
 
 def _is_off(cluster: Trial, server: str) -> bool:
@@ -47,10 +60,45 @@ def test_an_np_target_that_is_lost_alone_costs_nothing(
 
 
 @_VARIANTS
-def test_a_holder_that_is_cut_off_shuts_down_and_the_other_one_takes_over(
+def test_while_one_heartbeat_path_is_left_nobody_is_silent(
     make_guarded: MakeGuarded, protection: Protection
 ) -> None:
-    cluster = make_guarded(protection)
+    """The holder's leg with interconnect and NP target is cut: the witness carries heartbeats."""
+    cluster = make_guarded(protection, guarded.WITNESS_HEARTBEAT)
+    both = dict.fromkeys(("lanhb1", "witnesshb1"), "Normal")
+    one = {**both, "lanhb1": "Caution"}
+    for name in cluster.names:
+        cluster.until(lambda name=name: _paths(cluster, name) == both)  # type: ignore[misc]
+    epoch, before = cluster.group("node1")["epoch"], cluster.kept("node1")
+    cut = cluster.lab.cut("node1", "node2")
+    cluster.lab.cut("node1", CLIENT)
+    for name in cluster.names:
+        cluster.until(lambda name=name: _paths(cluster, name) == one)  # type: ignore[misc]
+        cluster.wait_told("nm4", by=name, after=cut, heartbeat="lanhb1")
+    cluster.wait_told("nm37", by="node1", after=cut)
+    time.sleep(1.5)  # nothing may come of it, for longer than a heartbeat timeout
+    cluster.lab.heal()
+    for name in cluster.names:
+        cluster.until(lambda name=name: _paths(cluster, name) == both)  # type: ignore[misc]
+        cluster.wait_told("nm3", by=name, after=cut, heartbeat="lanhb1")
+    cluster.wait_ready()
+    assert cluster.group("node1")["epoch"] == epoch
+    assert cluster.kept("node1") == before
+    for key in ("nm2", "nm43", "rc430", "rc529"):
+        assert cluster.told(key, after=cut) is None
+
+
+@pytest.mark.parametrize(
+    ("protection", "np"),
+    [(NP, guarded.NP), (BOTH, guarded.NP), (NP, guarded.WITNESS_NP)],
+    ids=["np", "both", "httpnp"],
+)
+def test_a_holder_that_is_cut_off_shuts_down_and_the_other_one_takes_over(
+    make_guarded: MakeGuarded, protection: Protection, np: str
+) -> None:
+    cluster = make_guarded(protection, np=np)
+    for name in cluster.names:
+        cluster.until(lambda name=name: _np(cluster, name) == "Normal")  # type: ignore[misc]
     cut = cluster.lab.cut("node1", "all")
     cluster.wait_told("nm43", by="node1", after=cut)
     cluster.until(lambda: _is_off(cluster, "node1"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ MakeCluster = Callable[..., Trial]
 
 _WATCH = "[monitor.pidw1]\ninterval = {}\n"
 _THIRD = '[server.node3]\npriority = 3\ninterconnect = ["10.5.0.112"]\n'
-_FILES = ("begin", "stop")
+_NAMES, _FILES = ("quick", "slow"), ("begin", "stop")
 _GROUP = """
 [group.{name}]
 startup_servers = ["node1", "node2"]
@@ -165,26 +166,32 @@ def test_rollback_is_a_new_revision_with_the_old_digest(cluster: Trial) -> None:
     assert "node1 keeps no revision 9" in missing.stderr
 
 
-def test_a_group_that_was_stopped_to_apply_runs_again_whatever_happens(
-    make_cluster: MakeCluster,
-) -> None:
-    """The coordinator dies while it stops groups: nothing is committed, and they all come back."""
-    names = ("quick", "slow")
-    scripts = {f"{name}/{name}1/{file}.sh": "exit 0" for name in names for file in _FILES}
-    scripts["slow/slow1/stop.sh"] = "sleep 1"
-    conf = "".join(_GROUP.format(name=name) for name in names)
-    cluster = make_cluster(conf, timeout=5, scripts=scripts)
-    cluster.wait_ready("failover1", *names)
-    for name in names:
+@contextlib.contextmanager
+def _restarting(make_cluster: MakeCluster, *, timeout: float, stop: float) -> Iterator[Trial]:
+    """Two groups that node1 stops to apply other scripts: one at once, one takes *stop* seconds."""
+    scripts = {f"{name}/{name}1/{file}.sh": "exit 0" for name in _NAMES for file in _FILES}
+    scripts["slow/slow1/stop.sh"] = f"sleep {stop}"
+    conf = "".join(_GROUP.format(name=name) for name in _NAMES)
+    cluster = make_cluster(conf, timeout=timeout, scripts=scripts)
+    cluster.wait_ready("failover1", *_NAMES)
+    for name in _NAMES:
         script = _conf(cluster, "node1").with_name("scripts") / f"{name}/{name}1/begin.sh"
         script.write_text("#!/bin/sh\nexit 0 # changed\n")
     with ThreadPoolExecutor(1) as pool:
         pool.submit(cluster.clp, "node1", "config", "apply", "--yes", timeout=60)
+        yield cluster
+
+
+def test_a_group_that_was_stopped_to_apply_runs_again_whatever_happens(
+    make_cluster: MakeCluster,
+) -> None:
+    """The coordinator dies while it stops groups: nothing is committed, and they all come back."""
+    with _restarting(make_cluster, timeout=5, stop=1) as cluster:
         cluster.wait_told("rc40", by="node1", group="slow")
         cluster.until(lambda: cluster.group("node1", "quick")["wanted"] == "stopped")
         cluster.lab.agent_kill("node1")
     cluster.wait_told("cf9", by="node1", group="quick", seconds=30)
-    for name in names:
+    for name in _NAMES:
         cluster.wait_group("node1", name, by="node2")
     assert _wait_one(cluster, 1)
     cluster.until(lambda: not (_folder(cluster, "node1") / "restart.json").exists())
@@ -195,23 +202,13 @@ def test_groups_that_were_stopped_run_again_without_the_machine_that_stopped_the
     make_cluster: MakeCluster,
 ) -> None:
     """It is gone for ever; the other server has noted them, and takes them."""
-    names = ("quick", "slow")
-    scripts = {f"{name}/{name}1/{file}.sh": "exit 0" for name in names for file in _FILES}
-    scripts["slow/slow1/stop.sh"] = "sleep 2"
-    conf = "".join(_GROUP.format(name=name) for name in names)
-    cluster = make_cluster(conf, timeout=1, scripts=scripts)
-    cluster.wait_ready("failover1", *names)
-    for name in names:
-        script = _conf(cluster, "node1").with_name("scripts") / f"{name}/{name}1/begin.sh"
-        script.write_text("#!/bin/sh\nexit 0 # changed\n")
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(cluster.clp, "node1", "config", "apply", "--yes", timeout=60)
+    with _restarting(make_cluster, timeout=1, stop=2) as cluster:
         cluster.until(lambda: cluster.group("node2", "quick")["wanted"] == "stopped")
         cluster.lab.kill("node1")
     cluster.wait_told("nm2", by="node2")
     cluster.do("node2", "server", "start", "--alone")
     cluster.wait_told("cf9", by="node2", group="quick", seconds=40)
-    for name in names:
+    for name in _NAMES:
         cluster.wait_group("node2", name, by="node2", seconds=30)
     cluster.until(lambda: not (_folder(cluster, "node2") / "restart.json").exists())
 

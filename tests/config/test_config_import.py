@@ -158,11 +158,14 @@ def test_a_type_without_a_driver_waits_in_a_file_that_is_not_loaded(made: Import
 
 
 def test_the_distribution_of_a_missing_driver_is_named(made: Import) -> None:
-    dns = _resources("<azuredns name='d1'/>")
-    result = made(_conf(dns, members="azuredns@d1"))
-    missing = "no driver named azuredns is installed: pip install clpcore-azuredns"
+    result = made(_conf(_resources("<vip name='v1'/>"), members="vip@v1"))
+    missing = "no driver named vip is installed: pip install clpcore-vip"
     assert missing in result.told(Sort.NO_DRIVER)[0]
-    assert 'platform = "azure"' in result.text
+
+
+def test_a_driver_that_only_azure_has_tells_the_platform(made: Import) -> None:
+    dns = _resources("<azuredns name='d1'/>")
+    assert 'platform = "azure"' in made(_conf(dns, members="azuredns@d1")).text
 
 
 # What is taken over

@@ -16,6 +16,7 @@ from clpcore.api import DriverSpec, Kind
 from clpcore.config import new
 from clpcore.config.new import Shape, Wanted
 from clpcore.ctl.main import main
+from clpcore.model.reasons import Severity
 
 _SERVERS = (("node1", "10.5.0.110"), ("node2", "10.5.0.111"))
 _FLAGS = ["--name", "C1", "--server", "node1=10.5.0.110", "--server", "node2=10.5.0.111"]
@@ -57,6 +58,33 @@ def test_every_kind_passes_the_check(kind: str, run: Run, tmp_path: Path) -> Non
         assert os.access(script, os.X_OK)
         assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
     assert [script.name for script in scripts] == ["start.sh", "stop.sh"]
+
+
+def test_a_script_that_nobody_has_filled_in_succeeds_and_is_warned_of(
+    run: Run, tmp_path: Path
+) -> None:
+    """A rehearsal shows a cluster that works; nobody takes it for the application."""
+    run("--kind", "public-lb", *_FLAGS)
+    scripts = tmp_path / "made/scripts"
+
+    def warned() -> list[str]:
+        found = config.check_here(
+            _check(tmp_path / "made"), host.load().specs, scripts=scripts, server="node1"
+        )
+        assert all(problem.severity is Severity.WARNING for problem in found.problems)
+        return [each.key for each in found.problems if "as clp config new has" in each.what]
+
+    keys = [f"group.failover1.resource.exec1.{verb}" for verb in ("start", "stop")]
+    assert warned() == keys
+    for verb in ("start", "stop"):
+        script = scripts / f"failover1/exec1/{verb}.sh"
+        done = subprocess.run([script], capture_output=True, text=True, check=True)
+        assert done.stderr == f"{script} is not edited yet: it {verb}s nothing\n"
+        lines = script.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("# NOT EDITED YET")]
+        assert len(kept) == len(lines) - 1
+        script.write_text("".join(kept))
+    assert warned() == []
 
 
 @pytest.mark.parametrize(

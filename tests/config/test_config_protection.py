@@ -182,7 +182,7 @@ def test_a_profile_gives_defaults_to_what_is_not_written(load: Load) -> None:
     )
 
 
-@pytest.mark.parametrize("profile", ["azure", "onpremises", "lab"])
+@pytest.mark.parametrize("profile", ["azure", "azure-fast", "onpremises", "lab"])
 def test_every_profile_keeps_its_own_rules(load: Load, profile: str) -> None:
     stop = _STOP.replace("timeout = 20\n", "")
     loaded = load(f"profile = '{profile}'\n{stop}{_STORE}[group.g.resource.a]\ntype = 'app'\n")
@@ -194,4 +194,4 @@ def test_a_profile_goes_before_a_drivers_own_default(load: Load) -> None:
     (np,) = _good(load, "profile = 'lab'\n" + _NP).nps
     assert (np.timeout, np.tries) == (3_000, 1)
     (complaint,) = _errors(load("profile = 'fast'"))
-    assert '"fast" is none of "azure", "onpremises" or "lab".' in complaint
+    assert '"fast" is none of "azure", "azure-fast", "onpremises" or "lab".' in complaint

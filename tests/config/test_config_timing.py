@@ -61,7 +61,7 @@ def test_the_stop_needs_a_quarter_more_than_its_budget() -> None:
         (attrs.evolve(_BASE, fencings=(_FENCING,), fence_delay=30_000), "X <= D", "60 <= 30 s"),
         (
             attrs.evolve(_BASE, nps=(NpResolution(name="p", type="pingnp", timeout=30_000),)),
-            "2h + tries x timeout of p <= H",
+            "2h + tries (at least 2) x timeout of p <= H",
             "6 + 90 = 96 <= 90 s",
         ),
         (
@@ -84,6 +84,9 @@ def test_rules_that_do_not_apply_are_not_told() -> None:
     on_premises = attrs.evolve(_BASE, platform=Platform.ON_PREMISES)
     told = [rule.formula for rule in timing.rules(on_premises)]
     assert not [each for each in told if "A " in each or "L" in each or "X" in each]
+    asks = (NpResolution(name="p", type="httpnp", timeout=60_000),)
+    told = [rule.formula for rule in timing.rules(attrs.evolve(_BOTH, nps=asks))]
+    assert not [each for each in told if "tries" in each and "p <=" in each]
     no_lease = _with(lease=0)
     assert not [rule for rule in timing.rules(no_lease) if rule.name.startswith("T")]
 
@@ -158,3 +161,30 @@ def test_the_check_prints_every_rule_with_its_numbers(load_only: Load) -> None:
     ]
     plain = " ".join(report.split())
     assert all(f"{each['formula']}: {each['numbers']}" in plain for each in told)
+
+
+_FAST = attrs.evolve(_BASE, heartbeat_timeout=12_000, freeze_timeout=40_000)
+
+
+def test_a_short_timeout_rests_on_freezes_that_are_announced() -> None:
+    rule = _rule(_FAST, "A < Z")
+    assert (rule.numbers, rule.holds) == ("30 < 40 s", True)
+    assert "clp-azureevents runs on every server" in rule.why
+    assert "Z = 40: freeze_timeout" in timing.letters(_FAST)
+    assert not _rule(attrs.evolve(_FAST, freeze_timeout=30_000), "A < H").holds
+    assert _rule(attrs.evolve(_FAST, heartbeat_timeout=31_000), "A < H").holds
+
+
+def test_two_servers_that_stop_each_other_may_find_silence_at_different_times() -> None:
+    fast = attrs.evolve(_FAST, fencings=(_FENCING,))
+    rule = _rule(fast, "X + Z - H <= D")
+    assert (rule.numbers, rule.holds) == ("60 + 28 = 88 <= 60 s", False)
+    assert "88 s, 28 s of it for a freeze that was announced" in rule.broken
+    assert _rule(attrs.evolve(fast, fence_delay=88_000), "X + Z - H <= D").holds
+
+
+def test_a_takeover_waits_for_the_lease_however_short_the_timeout_is() -> None:
+    rule = _rule(attrs.evolve(_FAST, arbiter=_ARBITER), "max(H, L) before a takeover")
+    assert rule.numbers == "max(12, 60) = 60 s"
+    slow = attrs.evolve(_BOTH, heartbeat_timeout=90_000)
+    assert not any(rule.name == "H < L" for rule in timing.rules(slow))

@@ -177,6 +177,14 @@ def _suspended(status: Document) -> None:
             server["state"] = "Suspend"
 
 
+def _path_lost(status: Document) -> None:
+    """The interconnect is cut; heartbeats come over the witness."""
+    for server, lan in zip(status["servers"], ("Caution", "Error"), strict=True):
+        server["heartbeats"][0]["state"] = lan
+        well = {"name": "witnesshb1", "type": "witnesshb", "state": "Normal"}
+        server["heartbeats"].append(well)
+
+
 def _drained(status: Document) -> None:
     """Node2 is drained, and a resource on node1 was stopped by hand."""
     status["servers"][1]["drained"] = True
@@ -189,11 +197,20 @@ def _drained(status: Document) -> None:
 
 
 def _protected(status: Document) -> None:
-    """NP resolution, forced stop and an arbiter, all of them well."""
+    """NP resolution, forced stop and an arbiter, all of them well; two stops are long over."""
     status["policy"] = "both"
     well = {"state": "Normal", "detail": ""}
+    stopped = {
+        "server": "node2",
+        "boot": 4,
+        "at": 1_794_900_000_000,
+        "took_ms": 2_340,
+        "failed": "",
+    }
+    refused = {**stopped, "boot": 3, "at": 1_794_800_000_000, "failed": "answers 403\x1b[2J"}
     status["np"] = [{"name": "httpnp1", "type": "httpnp", **_one("Normal", node1=well)}]
-    status["fencing"] = [{"name": "power1", "type": "script", **_one("Normal", node2=well)}]
+    power1 = {"name": "power1", "type": "script", **_one("Normal", node2=well)}
+    status["fencing"] = [{**power1, "stops": [stopped, refused]}]
     status["arbiter"] = {
         "name": "witness1",
         "type": "witness",
@@ -220,7 +237,9 @@ def _not_fenced(status: Document) -> None:
     failed = {"key": "rc413", "args": {"server": "node1", "reason": reason}}
     status["np"] = []
     power1 = {"state": "Error", "detail": reason}
-    status["fencing"] = [{"name": "power1", "type": "script", **_one("Error", node1=power1)}]
+    way = {"name": "power1", "type": "script", **_one("Error", node1=power1)}
+    ended = {"server": "node1", "boot": 1, "at": 1_795_000_000_131, "took_ms": 6_020}
+    status["fencing"] = [{**way, "stops": [{**ended, "failed": reason}]}]
     status["servers"][0]["forced_stop"] = {
         "because": failed,
         "fence": "power1",
@@ -270,6 +289,7 @@ _SCENARIOS = {
     "why_elsewhere": _failing_elsewhere,
     "status_suspended": _suspended,
     "status_drained": _drained,
+    "status_path_lost": _path_lost,
     "status_protected": _protected,
     "status_not_fenced": _not_fenced,
     "status_cut_off": _cut_off,

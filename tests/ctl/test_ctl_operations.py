@@ -48,6 +48,8 @@ _ASKED = {
     "cluster resume": requests.ClusterResume(),
     "server drain node2": requests.ServerDrain("node2", on=True),
     "server undrain": requests.ServerDrain("node1", on=False),
+    "server expect-freeze node2 --for 60": requests.ServerExpectFreeze("node2", 60_000),
+    "server expect-freeze": requests.ServerExpectFreeze("node1", 600_000),
     "group restart failover1": requests.GroupRestart("failover1"),
     "group stop --all": requests.GroupStop("failover1"),
     "resource start exec1": requests.ResourceStart("failover1", "exec1"),

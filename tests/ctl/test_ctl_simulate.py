@@ -131,6 +131,20 @@ def test_a_changed_resource_restarts_its_group(clp: Clp, answers: Document, conf
     assert re.search(r"^failover1: down for \d\.\d s, then online on node1$", out, re.MULTILINE)
 
 
+def test_clients_that_go_on_with_the_former_server_are_told(
+    clp: Clp, answers: Document, conf: Path
+) -> None:
+    live = _running(conf)
+    (group,) = live.config.groups
+    slow = tuple(attrs.evolve(each, lingers=3_600_000) for each in group.resources[:1])
+    groups = (attrs.evolve(group, resources=(*slow, *group.resources[1:])),)
+    config = attrs.evolve(live.config, groups=groups, unproven_takeover=True)
+    answers["state"] = _answer(attrs.evolve(live, config=config))
+    out, _, _ = clp("simulate kill node1")
+    later = f"then online on node2; clients of {slow[0].name} find it up to 3600 s later"
+    assert later in out
+
+
 def test_a_new_group_is_started(clp: Clp, answers: Document, conf: Path) -> None:
     answers["state"] = _answer(_running(conf))
     with (conf / "cluster.toml").open("a") as file:

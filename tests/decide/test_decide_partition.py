@@ -45,3 +45,19 @@ def test_without_it_neither_half_goes_on() -> None:
 def test_of_two_servers_only_the_best_one_goes_on_alone(dies: str, left: str) -> None:
     said = _play("run 1 s", f"kill {dies}", "run 40 s", half=True, servers=2)
     assert (f"{left} is cut off" in said) is (left == "node2")
+
+
+@pytest.mark.parametrize("asked", [0, 500, 1_000, 1_500])
+def test_who_takes_over_waits_for_a_question_that_was_in_flight_and_for_the_next(
+    asked: int,
+) -> None:
+    """The first one was asked before the silence, and so proves nothing."""
+    scenario = Scenario()
+    np = NpResolution(name="np1", type="pingnp", interval=2_000, timeout=6_000, tries=1)
+    short = attrs.evolve(example(2), heartbeat_timeout=3_000, stop_budget=1_000)
+    scenario.config = attrs.evolve(short, nps=(np,))
+    cut = (f"run {asked} ms", "cut node1 np1", "cut node1 node2", "run 40 s")
+    for line in ("takes ask 5900 ms", "begin node1 node2", "run 5 s", *cut):
+        scenario.do(line)
+    ends = [line.split()[1:3] for line in scenario.lines if " rc21 " in line or " rc10 " in line]
+    assert ends == [["node1", "rc21"], ["node2", "rc10"]]

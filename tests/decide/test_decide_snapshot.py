@@ -166,6 +166,24 @@ def test_a_forced_stop_that_is_confirmed_is_evidence() -> None:
     assert (gone["evidence"], gone["forced_stop"]) == ("forced stop", None)
 
 
+def test_how_forced_stops_have_ended_is_shown_the_newest_first_and_not_for_ever() -> None:
+    fails = "tell power1 node2 fence fails no answer"
+    play = _play("fencing power1", "begin node1 node2", fails, "kill node1", "run 3 min")
+    (failed,) = _seen(play, "node2")["fencing"][0]["stops"]  # which is tried every minute
+    assert (failed["server"], failed["boot"], failed["failed"]) == ("node1", 1, "no answer")
+    assert failed["took_ms"] > 0
+    for line in ("tell power1 node2 fence works", "run 10 min"):
+        play.do(line)
+    done, before = _seen(play, "node2")["fencing"][0]["stops"]
+    assert (done["failed"], before) == ("", failed)
+    assert done["at"] > failed["at"]
+    agent = play.cluster.machines["node2"].agent
+    assert agent
+    many = attrs.evolve(agent.state.kept, stops=agent.state.kept.stops * 20)
+    state = attrs.evolve(agent.state, kept=many)
+    assert len(decide.snapshot(play.config, state)["fencing"][0]["stops"]) == 8
+
+
 def test_the_lease_and_what_waits_for_it_are_shown() -> None:
     play = _play("arbiter witness1 10000", "begin node1 node2", "run 1 min")
     arbiter = _seen(play, "node1")["arbiter"]

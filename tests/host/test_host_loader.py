@@ -266,7 +266,8 @@ def test_a_check_that_keeps_the_contract_is_passed_on(shelf: Shelf) -> None:
     ("body", "how"),
     [
         ("yield 'too large'", "gives 'too large', which is no api.Problem of texts"),
-        ("yield api.Problem('size', None)", "gives Problem(key='size', what=None, remedy='')"),
+        ("yield api.Problem('size', None)", "gives Problem(key='size', what=None, remedy='', "),
+        ("yield api.Problem('size', '', '', 1)", "gives Problem(key='size', what='', remedy='', "),
         ("return None", "raises TypeError: 'NoneType' object is not iterable"),
         ("raise ValueError('no')", "raises ValueError: no"),
         ("yield 1 / 0", "raises ZeroDivisionError: division by zero"),

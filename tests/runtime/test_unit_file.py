@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
+from clpcore.config import profiles
+from clpcore.model.protection import Arbiter
+from clpcore.model.states import Profile
 from clpcore.runtime import startup
 
 _UNIT = Path(__file__).parents[2] / "contrib/systemd/clpcore.service"
@@ -31,6 +35,14 @@ def settings() -> dict[str, str]:
 )
 def test_what_the_runtime_counts_on(key: str, value: str) -> None:
     assert settings()[key] == value
+
+
+def test_an_agent_that_hangs_is_replaced_before_its_machine_is_reset() -> None:
+    chosen = (profiles.defaults(each, "arbiter") for each in Profile if each is not Profile.LAB)
+    watchdogs = [table.get("watchdog", attrs.fields(Arbiter).watchdog.default) for table in chosen]
+    assert settings()["WatchdogSec"] == "10s"
+    assert len(watchdogs) == len(Profile) - 1
+    assert min(watchdogs) >= 10_000
 
 
 @pytest.mark.parametrize("key", ["CPUSchedulingPolicy", "Nice", "OOMScoreAdjust"])

@@ -161,6 +161,7 @@ _USES: dict[str, Callable[[api.Ports], Any]] = {
     "connect": lambda ports: ports.connect("127.0.0.1", 80, timeout=1_000),
     "http": lambda ports: ports.http("GET", "http://a/", timeout=1_000),
     "outside": lambda ports: ports.outside(os.getloadavg),
+    "outside_async": lambda ports: ports.outside_async(asyncio.open_connection),
     "sleep": lambda ports: ports.sleep(1),
     "listen": lambda ports: ports.listen("", 80),
     "read": lambda ports: ports.read("/a"),
@@ -185,7 +186,7 @@ def test_a_fault_does_what_it_says(port: str, fault: Fault) -> None:
     world = World(
         programs={"acmectl": note},
         sites={"http://a/": note},
-        library={os.getloadavg: note},
+        library={os.getloadavg: note, asyncio.open_connection: note},
         files={"/a": "text"},
     )
 
@@ -194,7 +195,7 @@ def test_a_fault_does_what_it_says(port: str, fault: Fault) -> None:
         return await answer if isinstance(answer, Awaitable) else answer
 
     ended = act(use, world, plan=Plan(0, fault))
-    if port in {"run", "http", "outside"}:
+    if port in {"run", "http", "outside", "outside_async"}:
         assert bool(done) is fault.done
     match fault.manner:
         case Manner.FAILS:
@@ -203,7 +204,7 @@ def test_a_fault_does_what_it_says(port: str, fault: Fault) -> None:
             assert (ended.stalled, ended.took) == (True, 0)
         case Manner.HANGS if port == "connect":
             assert (ended.value, ended.took) == (api.Reach.SILENT, 1_000)
-        case Manner.HANGS if port == "outside":
+        case Manner.HANGS if port.startswith("outside"):
             assert (ended.stalled, ended.took) == (True, 10_000)
         case Manner.HANGS:
             assert (type(ended.error), ended.took) == (api.Failed, 1_000)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clpcore.model import actions, ids, inputs, ownership, peer, reasons
+from clpcore.model import actions, ids, inputs, ownership, peer, reasons, state
 from clpcore.wire.values import Unreadable, from_json, to_json
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -77,6 +77,22 @@ def test_every_value_comes_back(
     text = to_json(value, kind)
     assert from_json(text, kind) == value
     assert to_json(from_json(text, kind), kind) == text
+
+
+@settings(max_examples=20)
+@given(value=values_of(state.ClusterState))
+def test_a_state_with_tuples_and_numbers_as_keys_comes_back(value: state.ClusterState) -> None:
+    assert from_json(to_json(value), state.ClusterState) == value
+
+
+def test_a_mapping_without_texts_as_keys_is_pairs_and_nothing_else() -> None:
+    kind = typing.get_type_hints(state.ClusterState)["running"]
+    call = '{"group": "g", "name": "r", "until": 5}'
+    found = from_json(f"[[3, {call}]]", kind)
+    assert found == {3: state.Underway("g", "r", 5)}
+    for wrong in (f'{{"3": {call}}}', f'[["3", {call}]]', f"[[3, {call}, 4]]", "[[3]]"):
+        with pytest.raises(Unreadable):
+            from_json(wrong, kind)
 
 
 class Colour(enum.Enum):

@@ -65,10 +65,20 @@ def run(args: Namespace) -> Exit:
 
 
 def checks() -> Mapping[str, Check]:
-    """Give every check by its name."""
-    from clpcore.ctl.doctor import clocks, cluster, files, firewall, network, protection, system
+    """Give every check by its name; those of plugins come last, and take no name of ours."""
+    from clpcore.ctl.doctor import (
+        azure,
+        beyond,
+        clocks,
+        cluster,
+        files,
+        firewall,
+        network,
+        protection,
+        system,
+    )
 
-    return {
+    own: dict[str, Check] = {
         "agent": cluster.agent,
         "configuration": cluster.configuration,
         "timing": cluster.timing,
@@ -89,7 +99,9 @@ def checks() -> Mapping[str, Check]:
         "boot": system.boot,
         "shield": system.shield,
         "versions": cluster.versions,
+        "azure": azure.azure,
     }
+    return own | {name: check for name, check in beyond.checks().items() if name not in own}
 
 
 def examine(case: Case, each: Mapping[str, Check], seconds: float) -> Found:
@@ -113,13 +125,15 @@ def examine(case: Case, each: Mapping[str, Check], seconds: float) -> Found:
 
 def _look(check: Check, case: Case, found: list[Finding]) -> None:
     """Add to *found* what the check finds, as far as it can look."""
+    import attrs
+
     from clpcore.ctl.doctor.findings import Blind, Severity, unknown
 
     by_hand = said("look at it by hand")
     try:
         for each in check(case):
             bare = each.severity is Severity.UNKNOWN and not each.remedy
-            found.append(each._replace(remedy=by_hand) if bare else each)
+            found.append(attrs.evolve(each, remedy=by_hand) if bare else each)
     except Blind as why:
         found.append(unknown(said("cannot be looked at"), str(why), why.remedy or by_hand))
     except FileNotFoundError as why:
@@ -134,8 +148,10 @@ def _look(check: Check, case: Case, found: list[Finding]) -> None:
 
 
 def _as_json(case: Case, found: Found) -> dict[str, object]:
+    import attrs
+
     rows = [
-        {"check": name, **finding._asdict(), "severity": finding.severity.value}
+        {"check": name, **attrs.asdict(finding), "severity": finding.severity.value}
         for name, findings in found.items()
         for finding in findings
     ]

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import enum
-from typing import NamedTuple
+from clpcore.api.doctor import Finding, Severity
 
-
-class Severity(enum.StrEnum):
-    """How bad it is; *unknown* is what could not be looked at, and never counts as well."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    UNKNOWN = "unknown"
-    OK = "ok"
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at; *value* is what was seen of it."""
-
-    severity: Severity
-    what: str
-    value: str = ""
-    remedy: str = ""
+__all__ = ["Blind", "Finding", "Severity", "error", "ok", "unknown", "warning"]
 
 
 class Blind(Exception):

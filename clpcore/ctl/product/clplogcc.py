@@ -24,7 +24,7 @@ def parser() -> Parser:
     """Give the arguments."""
     made = entry.arguments(
         "clplogcc",
-        "Collect status, journal, configuration, logs and facts of this machine into "
+        "Collect status, journal, recording, configuration, logs and facts of this machine into "
         "SERVER-log.tar.gz. Keys are left out and passwords are masked; read it all the same "
         "before you give it away.",
         "docs/howto/support-bundle.md tells more.",
@@ -83,15 +83,15 @@ def _others(server: str) -> list[str]:
     return [each["name"] for each in status["servers"] if each["name"] != server]
 
 
-def _pack(path: Path, top: str, files: Iterable[tuple[str, str]]) -> None:
+def _pack(path: Path, top: str, files: Iterable[tuple[str, str | bytes]]) -> None:
     """Write the archive, readable by its owner alone; whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as archive:
-            for name, text in files:
-                data = text.encode()
+            for name, content in files:
+                data = content.encode() if isinstance(content, str) else content
                 member = tarfile.TarInfo(f"{top}/{name}")
                 member.size, member.mode, member.mtime = len(data), 0o600, int(time.time())
                 archive.addfile(member, io.BytesIO(data))

@@ -19,6 +19,7 @@ import attrs
 from clpcore.config.settings import keys
 from clpcore.ctl import control
 from clpcore.ctl.ends import Failure
+from clpcore.ctl.product import recorded
 from clpcore.ctl.product.scrub import Scrubber, in_toml, is_secret, secret_files
 from clpcore.runtime.places import Root
 from clpcore.runtime.store import journal
@@ -58,8 +59,8 @@ class Collector:
     server: str
     missing: dict[str, str] = attrs.field(factory=dict)  # what could not be had, and why
 
-    def files(self) -> Facts:
-        """Give name and text of each file, without secrets; last what is missing."""
+    def files(self) -> Iterator[tuple[str, str | bytes]]:
+        """Give name and content of each file, without secrets; last what is missing."""
         scrub = Scrubber(frozenset(self._secrets()))
         sources: tuple[Callable[[], Facts], ...] = (
             self._answers,
@@ -74,6 +75,10 @@ class Collector:
                     yield name, scrub(text)
             except Exception as error:  # noqa: BLE001 - what is damaged is why support is asked
                 self.missing[source.__name__.strip("_")] = f"{type(error).__name__}: {error}"
+        try:
+            yield from recorded.segments(self.root.recording, scrub, self.missing)
+        except OSError as error:
+            self.missing["recording"] = f"{type(error).__name__}: {error}"
         yield "about.json", scrub(json.dumps(self._about(), indent=1))
 
     # -- what must not leave

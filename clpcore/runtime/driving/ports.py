@@ -8,9 +8,9 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -205,6 +205,12 @@ class LocalPorts(api.Ports):
     async def outside(self, function: Callable[..., _T], *args: object) -> _T:
         self._check()
         return await self._threads.call(function, *args)
+
+    async def outside_async(
+        self, function: Callable[..., Coroutine[Any, Any, _T]], *args: object
+    ) -> _T:
+        self._check()
+        return await function(*args)
 
     # -- commands, which die with the call
 

@@ -37,15 +37,27 @@ def main(end: socket.socket, plugin: str, root: Path, plugins: Iterable[EntryPoi
     gc.enable()
     limits = Limits.tighten()
     registry = host.load_one(plugin, plugins)
-    asyncio.run(_serve(end, registry, Root(root), limits))
+    asyncio.run(_serve(end, registry, _warm_up(registry), Root(root), limits))
     os._exit(0)
 
 
+def _warm_up(registry: host.Registry) -> str:
+    """Let the drivers import what is heavy; say why one of them cannot, empty: all have."""
+    for spec in registry.specs.values():
+        try:
+            spec.warm_up()
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # a stranger's code
+            logger.exception("%s cannot warm up", spec.name)
+            return f"{spec.name} cannot warm up: {type(error).__name__}: {error}"
+    return ""
+
+
 async def _serve(
-    end: socket.socket, registry: host.Registry, root: Root, limits: Limits
+    end: socket.socket, registry: host.Registry, cold: str, root: Root, limits: Limits
 ) -> NoReturn:
     reader, writer = await asyncio.open_unix_connection(sock=end, limit=exchange.LONGEST)
-    refused = "; ".join(f"{one.reason}. {one.remedy}" for one in registry.refused)
+    reasons = [f"{one.reason}. {one.remedy}" for one in registry.refused]
+    refused = "; ".join(filter(None, (*reasons, cold)))
     writer.write(exchange.line(Hello(refused)))
     worker = _Worker(writer, Drivers(registry), root, limits)
     with contextlib.suppress(ConnectionError):

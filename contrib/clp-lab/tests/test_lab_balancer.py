@@ -41,12 +41,13 @@ def _sums_hold(frame: bytes) -> bool:
 class _World:
     """A frontend with two servers, and who of them is healthy."""
 
-    def __init__(self, *healthy: int) -> None:
+    def __init__(self, *healthy: int, direct: bool = False) -> None:
         self.healthy = set(healthy)
         self.frontend = Frontend(
             address=_FRONTEND,
             port=(80).to_bytes(2),
-            backend_port=(8080).to_bytes(2),
+            backend_port=(80 if direct else 8080).to_bytes(2),
+            direct=direct,
             pool=tuple(
                 Backend(name=f"node{slot + 1}", slot=slot, address=address)
                 for slot, address in enumerate(_NODES)
@@ -151,6 +152,46 @@ def test_a_server_does_not_reach_itself_through_its_frontend() -> None:
     frame = _frame(_NODES[0], 4000, _FRONTEND, 80)
     assert _World(0).frontend.toward_server(frame, 0) is None
     assert _World(1).frontend.toward_server(frame, 0) is not None
+
+
+def test_with_direct_server_return_a_frame_goes_on_as_it_is() -> None:
+    frame = _frame(_CLIENT, 4000, _FRONTEND, 80)
+    forwarded = _World(0, direct=True).frontend.toward_server(frame, 0)
+    assert forwarded is not None
+    assert forwarded[0][:12] == frames.mac_of(_NODES[0]) + frames.mac_of(_FRONTEND)
+    assert forwarded[0][12:] == frame[12:]
+
+
+def test_the_servers_own_answer_is_none_of_the_balancers() -> None:
+    world = _World(0, direct=True)
+    world.send(4000)
+    answer = _frame(_FRONTEND, 80, _CLIENT, 4000, flags=frames.SYN | frames.ACK)
+    assert world.frontend.toward_client(answer, 0) is None
+
+
+def test_an_acknowledged_flow_stays_although_its_answers_were_not_seen() -> None:
+    world = _World(0, direct=True)
+    world.send(4000)
+    world.send(4000, frames.ACK)
+    world.healthy = {1}
+    assert world.send(4000, frames.ACK) == "node1"
+    assert world.send(4000) == "node1"
+
+
+def test_a_client_that_closes_ends_a_flow_whose_other_half_is_not_seen() -> None:
+    world = _World(0, direct=True)
+    world.send(4000)
+    world.send(4000, frames.FIN | frames.ACK)
+    world.healthy = {1}
+    assert world.send(4000, frames.ACK) == "node1"
+    assert world.send(4000) == "node2"
+
+
+def test_a_direct_flow_without_an_acknowledgement_moves_with_its_next_syn() -> None:
+    world = _World(0, direct=True)
+    world.send(4000)
+    world.healthy = {1}
+    assert world.send(4000) == "node2"
 
 
 def test_flows_are_forgotten_when_idle_and_soon_when_ended() -> None:

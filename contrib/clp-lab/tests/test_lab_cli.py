@@ -151,6 +151,11 @@ def test_a_configuration_that_is_sound_comes_up_and_logs_are_followed(
     eventually(lambda: "== node2\n" in read())
     assert main.main(["lab", "fault", "agent-kill", "node2"]) == 0
     eventually(lambda: "node2  lab: the agent ended with -9: waiting" in read())
+    assert "its journal" not in lab("logs", "node1")
+    lab("fault", "kill", "node1")
+    _, found, told = lab("logs", "node1").partition("-- node1 is off; its journal ends with:\n")
+    assert found
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3}  pm1    The agent of node1", told, re.MULTILINE)
     assert main.main(["lab", "down"]) == 0
     reader.join(5)
     assert not reader.is_alive()

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
-from clp_lab import frames
+from clp_lab import capture, frames
 from clp_lab.errors import LabError
 from clp_lab.lab import Lab
 from clp_lab.plan import servers
@@ -218,8 +218,8 @@ time.sleep(60)
 def test_a_server_without_power_says_no_last_word(
     make_lab: MakeLab, eventually: Wait, tmp_path: Path, end: str
 ) -> None:
-    capture, said = tmp_path / "frames.pcap", tmp_path / "said"
-    lab = make_lab(capture=str(capture))
+    file, said = tmp_path / "frames.pcap", tmp_path / "said"
+    lab = make_lab(capture=str(file))
     eventually(lambda: _listens(lab, "node1"))
     with said.open("wb") as out:
         stdio = (out.fileno(),) * 3
@@ -231,7 +231,7 @@ def test_a_server_without_power_says_no_last_word(
                 _cut_power(lab)
                 eventually(lambda: lab.status().server("node1").power == "off")
             lab.start("node1")
-    from_node1 = [frame for frame in _read_capture(capture, eventually) if _is_from(frame, 110)]
+    from_node1 = [frame for frame in _read_capture(file, eventually) if _is_from(frame, 110)]
     assert any(b"hello" in frame for frame in from_node1)
     assert not [frame for frame in from_node1 if frame[47] & (frames.FIN | frames.RST)]
 
@@ -256,17 +256,9 @@ def _is_from(frame: bytes, last: int) -> bool:
 def _read_capture(file: Path, eventually: Wait) -> list[bytes]:
     """The frames of a pcap file with nanoseconds."""
     eventually(lambda: file.stat().st_size > 24)
-    data = file.read_bytes()
-    magic, major, minor, _zone, _digits, _snap, kind = struct.unpack_from("=IHHiIII", data)
+    magic, major, minor, *_, kind = struct.unpack("=IHHiIII", file.read_bytes()[:24])
     assert (magic, major, minor, kind) == (0xA1B23C4D, 2, 4, 1)
-    found, at = [], 24
-    while at < len(data):
-        _second, nanosecond, held, length = struct.unpack_from("=IIII", data, at)
-        assert nanosecond < 1_000_000_000
-        assert held == length
-        found.append(data[at + 16 : at + 16 + held])
-        at += 16 + held
-    return found
+    return list(capture.read(file))
 
 
 def test_a_capture_file_that_cannot_be_written_is_told(make_lab: MakeLab) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from clpcore import api
 from clpcore.testing import Faults, MonitorSuite, ResourceSuite, World
-from clpcore_lbpp import monitor, resource
+from clpcore_lbpp import flows, monitor, resource
 from clpcore_lbpp.resource import LISTENER
 
 PORT = 26001
@@ -25,6 +25,64 @@ class TestLbpp(ResourceSuite):
 
     def serves(self, world: World) -> bool:
         return world.listens(PORT)
+
+
+def asked_by_http() -> World:
+    """A machine that resets connections, and whose probe port a web client may ask."""
+    world = machine()
+
+    def answer(_request: object) -> int:
+        if not world.listens(PORT):
+            raise api.Failed("refused")
+        return 200
+
+    world.sites[f"http://127.0.0.1:{PORT}/"] = answer
+    world.facts["connections"] = 3
+    world.library[flows.cannot] = lambda: ""
+
+    def reset(_ports: object) -> int:
+        reset, world.facts["connections"] = world.facts["connections"], 0
+        return int(reset)
+
+    world.library[flows.reset] = reset
+    return world
+
+
+class TestLbppByHttp(ResourceSuite):
+    spec = resource.SPEC
+    settings = {"port": PORT, "answer": "http", "reset_ports": [8080]}
+
+    def world(self) -> World:
+        return asked_by_http()
+
+    def serves(self, world: World) -> bool:
+        return world.listens(PORT)
+
+    def test_connections_are_reset_when_the_group_leaves(self) -> None:
+        world = self.active()
+        assert world.facts["connections"] == 3
+        assert self.play(world, "deactivate").returned
+        assert world.facts["connections"] == 0
+
+
+class TestLbppwByHttp(MonitorSuite):
+    spec = monitor.SPEC
+    settings = TestLbppByHttp.settings
+
+    def world(self) -> World:
+        return TestLbppByHttp().active()
+
+    def faults(self) -> Faults:
+        def wrong(world: World) -> None:
+            world.sites[f"http://127.0.0.1:{PORT}/"] = lambda _: 503
+
+        def old(world: World) -> None:
+            world.library[flows.cannot] = lambda: "this kernel is old"
+
+        return {
+            "it answers with 503": (wrong, api.Health.ERROR),
+            "connections cannot be reset": (old, api.Health.WARNING),
+        }
 
 
 class TestLbppw(MonitorSuite):

@@ -236,6 +236,32 @@ def test_bad_clients_do_not_end_it(site: Site) -> None:
     assert site.probe() is api.Presence.ACTIVE
 
 
+def test_who_is_not_answered_yet_is_reset_by_the_deactivation(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "_GRACE", 100)
+    site.activate()
+    os.kill(site.process().pid, signal.SIGSTOP)
+    with socket.create_connection((site.config.here, site.config.port), timeout=5) as client:
+        site.deactivate()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+@pytest.mark.parametrize("answer", list(resource.Answer))
+def test_the_port_answers_as_it_is_told_to(site: Site, answer: resource.Answer) -> None:
+    site.config = Config(port=site.config.port, answer=answer)
+    site.activate()
+    assert site.probe() is api.Presence.ACTIVE
+    assert site.observe(api.Role.ACTIVE).health is api.Health.NORMAL
+    with socket.create_connection((site.config.here, site.config.port), timeout=5) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n" if answer is resource.Answer.HTTP else b"")
+        heard = client.recv(100)
+    assert heard.startswith(b"HTTP/1.1 200") is (answer is resource.Answer.HTTP)
+    site.deactivate()
+    assert site.probe() is api.Presence.INACTIVE
+
+
 # -- the monitor
 
 

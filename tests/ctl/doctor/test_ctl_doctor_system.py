@@ -65,7 +65,7 @@ def test_an_enforced_policy_without_an_agent_is_unknown(
 _WELL = {
     "LoadState": "loaded",
     "UnitFileState": "enabled",
-    "WatchdogUSec": "30s",
+    "WatchdogUSec": "10s",
     "KillMode": "process",
     "RuntimeDirectoryPreserve": "yes",
     "Environment": "CLP_POWER=systemd",
@@ -81,7 +81,7 @@ def test_the_unit_of_this_tree_is_well(case: Case, machine: Given, found: Found)
     _unit(machine)
     assert found(system.unit, case) == {"clpcore.service": ("ok", "enabled")}
     text = _UNIT_FILE.read_text()
-    for line in ("KillMode=process", "RuntimeDirectoryPreserve=yes", "WatchdogSec=30s"):
+    for line in ("KillMode=process", "RuntimeDirectoryPreserve=yes", "WatchdogSec=10s"):
         assert line in text
 
 

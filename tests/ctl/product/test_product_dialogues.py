@@ -88,7 +88,7 @@ def _protected(status: Document) -> None:
     node1, failed = {"state": "Normal", "detail": ""}, {"state": "Error", "detail": "no answer"}
     np = {"name": "pingnp1", "type": "pingnp", "state": "Normal", "servers": {"node1": node1}}
     way = {"name": "fence1", "type": "script", "state": "Error", "servers": {"node2": failed}}
-    status |= {"np": [np], "fencing": [way]}
+    status |= {"np": [np], "fencing": [{**way, "stops": []}]}
 
 
 _STATES = {

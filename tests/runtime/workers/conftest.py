@@ -30,6 +30,8 @@ _OWNERS: Final = {
     "refused": "refused",
     "crashing": "crashing",
     "lost": "lost",
+    "warm": "warm",
+    "cold": "cold",
     "faultynp": "entries",
     "faultyfence": "entries",
     "faultyarbiter": "entries",

@@ -104,6 +104,19 @@ def test_what_cannot_be_asked_is_said(run: Run) -> None:
     run(test)
 
 
+def test_a_worker_warms_up_before_its_first_call(run: Run) -> None:
+    async def test(cluster: Cluster) -> None:
+        for _ in range(2):  # once, not at each call
+            outcome = await cluster.call(Probe, type_="warm")
+            assert outcome.presence is api.Presence.ACTIVE
+        outcome = await cluster.call(Probe, type_="cold")
+        assert outcome.verdict is Verdict.FAILED
+        why = "plugin cold is refused: cold cannot warm up: ImportError: no cloud here"
+        assert outcome.detail == why
+
+    run(test)
+
+
 def test_kept_processes_are_told_with_their_start_time(run: Run) -> None:
     async def test(cluster: Cluster) -> None:
         await cluster.call(Activate, activate="keep", argv=["sleep", "600"])

@@ -1,9 +1,10 @@
 """The load balancer's forwarding: which server gets a new flow, and the rewriting on the way.
 
-As Azure's public frontend does it: a new flow goes to one of the servers whose probe is healthy,
-chosen by a hash of its five values; an established flow stays where it is, whatever the probe says
-later; the client's address is kept, only the target is rewritten; with nobody healthy a new flow
-is dropped without an answer.
+As Azure's does it: a new flow goes to one of the servers whose probe is healthy, chosen by a hash
+of its five values; an established flow stays where it is, whatever the probe says later; the
+client's address is kept, only the target is rewritten; with nobody healthy a new flow is dropped
+without an answer. With direct server return not even the target is rewritten, and the answers of
+the server do not come through the balancer at all: it follows a flow by what the client sends.
 """
 
 import zlib
@@ -39,12 +40,17 @@ class _Flow:
     ended: bool = False
     closing: set[str] = attrs.field(factory=set)
 
-    def note(self, side: str, flags: int, now: int) -> None:
-        """Follow the connection: who has answered, who has closed."""
+    def note(self, side: str, flags: int, now: int, *, direct: bool = False) -> None:
+        """Follow the connection: who has answered, who has closed.
+
+        With *direct* server return a client that acknowledges was answered, and when it closes,
+        the server's part of the end is not seen.
+        """
         self.seen = now
-        self.answered = self.answered or side == "server"
+        known = direct and flags & (frames.SYN | frames.ACK) == frames.ACK
+        self.answered = self.answered or side == "server" or known
         if flags & frames.FIN:
-            self.closing.add(side)
+            self.closing |= {"client", "server"} if direct else {side}
         if flags & frames.RST or len(self.closing) == 2:  # noqa: PLR2004
             self.ended = True
 
@@ -53,7 +59,8 @@ class _Flow:
 class Frontend:
     """Bytes in, bytes out; health comes from outside and is asked only for a new flow.
 
-    Addresses are 4 bytes and ports 2, as on the wire. Times are monotonic nanoseconds.
+    Addresses are 4 bytes and ports 2, as on the wire. Times are monotonic nanoseconds. *direct*:
+    frames go to the server as they are, and it answers the client itself.
     """
 
     address: bytes
@@ -62,6 +69,7 @@ class Frontend:
     pool: tuple[Backend, ...]
     idle_ns: int
     is_healthy: Callable[[int], bool]
+    direct: bool = False
     _flows: dict[bytes, _Flow] = attrs.field(init=False, factory=dict)
     _swept: int = attrs.field(init=False, default=0)
 
@@ -75,7 +83,7 @@ class Frontend:
         return len(self._flows)
 
     def toward_server(self, frame: bytes, now: int) -> tuple[bytes, Backend] | None:
-        """Rewrite a frame sent to the frontend for its server; None drops it."""
+        """Readdress a frame sent to the frontend to its server; None drops it."""
         to_us = frame[frames.TARGET_IP] == self.address and frame[frames.TARGET_PORT] == self.port
         if not frames.is_tcp(frame) or not to_us:
             return None
@@ -83,7 +91,9 @@ class Frontend:
         flow = self._flow_of(frame, now)
         if flow is None or flow.backend.address == frame[frames.SOURCE_IP]:
             return None  # a server does not reach its own frontend (no hairpin in Azure either)
-        flow.note("client", frames.tcp_flags(frame), now)
+        flow.note("client", frames.tcp_flags(frame), now, direct=self.direct)
+        if self.direct:
+            return flow.backend.mac + self.mac + frame[12:], flow.backend
         rewritten = frames.readdress(
             frame,
             macs=flow.backend.mac + self.mac,
@@ -94,7 +104,7 @@ class Frontend:
 
     def toward_client(self, frame: bytes, now: int) -> bytes | None:
         """Rewrite a server's answer on one of our flows; None says that it is none of ours."""
-        if not self._flows or frame[frames.SOURCE_PORT] != self.backend_port:
+        if self.direct or not self._flows or frame[frames.SOURCE_PORT] != self.backend_port:
             return None
         if not frames.is_tcp(frame):
             return None

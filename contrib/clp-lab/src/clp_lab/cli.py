@@ -22,6 +22,7 @@ from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.parsing import Parser, whole_number
 
 _SIGNAL_BASE = 128
+_LAST_WORDS = 20  # of a server that is off
 
 
 def main(argv: list[str]) -> int:
@@ -182,6 +183,9 @@ def _logs(given: argparse.Namespace) -> int:
     names = {lab.server(one.name).log: one.name for one in found}
     for log, name in names.items():
         print(f"== {name}", *logs.last_lines(log, given.lines), sep="\n", flush=True)
+        if status.server(name).power == "off":
+            told = logs.last_words(lab.server(name), min(given.lines, _LAST_WORDS))
+            print(f"-- {name} is off; its journal ends with:", *told, sep="\n", flush=True)
     if given.follow:
         with contextlib.suppress(KeyboardInterrupt):
             for log, line in logs.follow(list(names), lab.folder):

@@ -17,11 +17,14 @@ from clp_lab.network import Network, Wiring, device_for, start_switch
 from clp_lab.parts import Lifeline
 from clp_lab.place import Place, Power
 from clp_lab.plan import (
+    AZURE,
+    AZURE_ADDRESSES,
     BALANCER,
     CLIENT,
     CLIENT_INNER,
     CLIENT_PUBLIC,
     INNER,
+    METADATA_ADDRESS,
     POWER,
     PROBE_SOURCE,
     PUBLIC,
@@ -99,6 +102,8 @@ class Cluster:
             BALANCER: self._probe,
             WITNESS: (*python, "clp_lab.witness", str(self.folder / WITNESS)),
             POWER: (*python, "clp_lab.power_service", str(self.folder)),
+            # Of another distribution, which needs this one: only a lab with an Azure has it.
+            AZURE: (*python, "clp_azuresim.in_lab", str(self.folder / AZURE), str(self.folder)),
         }
 
     def _probe(self) -> None:
@@ -117,6 +122,8 @@ class Cluster:
             self._make_root(self.folder / server.name)
         if self.plan.witness is not None:
             witness.furnish(self.folder / WITNESS, Path(self.plan.witness))
+        if self.plan.azure is not None:
+            _copy(Path(self.plan.azure), self.folder / AZURE)
         off = {server.name for server in self.plan.servers if not server.start}
         places = [place for place in self.places.values() if place.name not in off]
         for place in places:
@@ -187,16 +194,19 @@ def _inherited() -> dict[str, str]:
 def _wirings(plan: Plan) -> dict[str, Wiring]:
     """Give every place's side of the network; the client and the load balancer boot first."""
     inner, public = (CLIENT_INNER, INNER[1]), (CLIENT_PUBLIC, PUBLIC[1])
-    probe = (PROBE_SOURCE, 32)
+    probe, metadata = (PROBE_SOURCE, 32), (METADATA_ADDRESS, 32)
+    more = {AZURE: (*((address, INNER[1]) for address in AZURE_ADDRESSES[1:]), metadata)}
     return {
         CLIENT: Wiring(addresses=(inner, public), routes=()),
         BALANCER: Wiring(addresses=(probe,), routes=(INNER,)),
         **{
-            name: Wiring(addresses=((address, INNER[1]),), routes=())
+            name: Wiring(addresses=((address, INNER[1]), *more.get(name, ())), routes=())
             for name, address in plan.outside.items()
         },
         **{
-            server.name: Wiring(addresses=((server.address, INNER[1]),), routes=(PUBLIC, probe))
+            server.name: Wiring(
+                addresses=((server.address, INNER[1]),), routes=(PUBLIC, probe, metadata)
+            )
             for server in plan.servers
         },
     }

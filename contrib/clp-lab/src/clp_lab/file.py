@@ -62,6 +62,7 @@ _LAB: Mapping[str, Callable[[object], object]] = {
     "user_namespace": _yes,
     "seed": _number,
     "witness": _text,
+    "azure": _text,
     "power": _yes,
     "servers": _number,
 }
@@ -75,6 +76,7 @@ _BALANCER: Mapping[str, Callable[[object], object]] = {
     "frontend": _text,
     "port": _number,
     "backend_port": _number,
+    "direct": _yes,
     "probe_port": _number,
     "interval": milliseconds,
     "threshold": _number,
@@ -113,7 +115,7 @@ class _Reader:
         lab = self._values("[lab]", document.get("lab", {}), _LAB)
         count = lab.pop("servers", 2)
         named = self._servers(document.get("server", {}))
-        for name in ("capture", "witness"):
+        for name in ("capture", "witness", "azure"):
             if name in lab:
                 lab[name] = str((folder / lab[name]).absolute())
         balancer = self._values("[balancer]", document.get("balancer", {}), _BALANCER)

@@ -60,13 +60,28 @@ interval = 0.5
 timeout = 2
 retry = 0
 """
-_NP = f"""
+NP = f"""
 [np.pingnp1]
 type = "pingnp"
 groups = [["{CLIENT_INNER}"]]
 interval = 0.4
 timeout = 0.5
 tries = 2
+"""
+WITNESS_NP = f"""
+[np.httpnp1]
+type = "httpnp"
+url = "http://{WITNESS_ADDRESS}/"
+interval = 0.4
+timeout = 2.7
+request_timeout = 0.5
+"""
+WITNESS_HEARTBEAT = f"""
+[heartbeat.witnesshb1]
+type = "witnesshb"
+url = "http://{WITNESS_ADDRESS}"
+key_file = "/{WITNESS_KEY}"
+request_timeout = 2
 """
 _FENCING = f"""
 [fencing.{FENCE}]
@@ -126,9 +141,9 @@ exit 0
 """
 
 
-def tables_of(protection: Protection, *, lease: float = LEASE_S) -> str:
-    """Give the configuration of the cluster, as TOML; *lease* in seconds."""
-    text = _CLUSTER + _NP
+def tables_of(protection: Protection, *, lease: float = LEASE_S, np: str = NP) -> str:
+    """Give the configuration of the cluster, as TOML; *lease* in seconds, *np*: its tables."""
+    text = _CLUSTER + np
     if "fencing" in protection.value:
         text += _FENCING
     if "arbiter" in protection.value:
@@ -151,12 +166,14 @@ def scripts() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def conf_of(protection: Protection, *, extra: str = "", lease: float = LEASE_S) -> Iterator[Path]:
+def conf_of(
+    protection: Protection, *, extra: str = "", lease: float = LEASE_S, np: str = NP
+) -> Iterator[Path]:
     """Give a folder with the whole configuration, and *extra* tables, for the block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "conf"
         folder.mkdir()
-        tables = tables_of(protection, lease=lease)
+        tables = tables_of(protection, lease=lease, np=np)
         (folder / "cluster.toml").write_text(tables, encoding="utf-8")
         (folder / "extra.toml").write_text(extra, encoding="utf-8")
         for path, text in scripts().items():

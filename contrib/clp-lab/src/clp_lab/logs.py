@@ -1,4 +1,4 @@
-"""What the agents of a lab wrote: the last lines, and what comes."""
+"""What the agents of a lab wrote: the last lines, what comes, and how the life of one ended."""
 
 import collections
 import time
@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
+
+from clp_lab.journals import Journal
+from clp_lab.spots import Server
+from clp_lab.timeline import time_of_day
 
 _LOOK_S = 0.1
 _LONGEST_LINE = 1 << 16
@@ -17,6 +21,12 @@ def last_lines(log: Path, count: int) -> list[str]:
         return []
     with log.open(encoding="utf-8", errors="replace") as file:
         return [line.rstrip("\n") for line in collections.deque(file, maxlen=count)]
+
+
+def last_words(server: Server, count: int) -> list[str]:
+    """Give the last sentences of a server's journal: one that is off cannot be asked for them."""
+    told = Journal(server).so_far()[-count:] if count else []
+    return [f"{time_of_day(each.at)}  {each.key:<6} {each.text}" for each in told]
 
 
 @attrs.define

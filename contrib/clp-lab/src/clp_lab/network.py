@@ -213,6 +213,7 @@ def _frontend(plan: Plan, board: Board, slots: Mapping[str, int]) -> Frontend:
         ),
         idle_ns=balancer.idle * _NS_PER_MS,
         is_healthy=board.is_healthy,
+        direct=balancer.direct,
     )
 
 

@@ -13,8 +13,8 @@ from clp_lab.errors import LabError
 MOST_SERVERS = 32
 CLIENT, BALANCER = "client", "lb"
 """Names of the two places that every lab has beside its servers."""
-WITNESS, POWER = "witness", "power"
-"""Names of two machines outside of the cluster, where a plan wants them."""
+WITNESS, POWER, AZURE = "witness", "power", "azure"
+"""Names of machines outside of the cluster, where a plan wants them."""
 SHARED = "shared"
 """The folder of the lab that all servers have as /var/shared: a disk that none of them loses."""
 
@@ -22,6 +22,9 @@ INNER, PUBLIC = ("10.5.0.0", 24), ("203.0.113.0", 24)
 CLIENT_INNER, CLIENT_PUBLIC = "10.5.0.50", "203.0.113.50"
 PROBE_SOURCE = "168.63.129.16"
 WITNESS_ADDRESS, POWER_ADDRESS = "10.5.0.60", "10.5.0.61"
+AZURE_ADDRESSES = ("10.5.0.62", "10.5.0.63", "10.5.0.64", "10.5.0.65")
+"""Of the simulated Azure: its name servers; the first one has everything else, too."""
+METADATA_ADDRESS = "169.254.169.254"
 _FIRST_SERVER = 110
 
 CLP = str(Path(sys.executable).with_name("clp"))
@@ -53,8 +56,10 @@ class BalancerPlan:
     """The Azure-like load balancer; times in milliseconds.
 
     Attributes:
-        frontend, port: where clients come.
+        frontend, port: where clients come: a public address, or a free one of the inner network.
         backend_port: where the flows go.
+        direct: direct server return: what clients send goes to the server unchanged, which must
+            have the frontend's address, and whose answers go straight to the client.
         probe_port: what the health probe connects to.
         interval: from one probe to the next, and how long one may take.
         threshold: equal results in a row that change a server's health, both ways.
@@ -65,6 +70,7 @@ class BalancerPlan:
     frontend: str = "203.0.113.10"
     port: int = 80
     backend_port: int = 8080
+    direct: bool = False
     probe_port: int = 26001
     interval: int = 200
     threshold: int = 2
@@ -83,6 +89,7 @@ class Plan:
         balancer: the load balancer.
         witness: the key file of the clusters that the witness knows; None: there is no witness.
         power: whether there is a machine that switches servers off when it is asked to.
+        azure: the folder of a simulated Azure, with its azuresim.toml; None: there is none.
         capture: where to write all frames (pcap); None: nowhere.
         boot: how long a server is off between two lives when it reboots.
         stop: how long an agent may take to stop before it is killed.
@@ -97,6 +104,7 @@ class Plan:
     balancer: BalancerPlan = attrs.field(factory=BalancerPlan)
     witness: str | None = None
     power: bool = False
+    azure: str | None = None
     capture: str | None = None
     boot: int = 0
     stop: int = 10_000
@@ -113,8 +121,16 @@ class Plan:
     @property
     def outside(self) -> Mapping[str, str]:
         """The machines outside of the cluster, and their addresses."""
-        there = {WITNESS: self.witness is not None, POWER: self.power}
-        addresses = {WITNESS: WITNESS_ADDRESS, POWER: POWER_ADDRESS}
+        there = {
+            WITNESS: self.witness is not None,
+            POWER: self.power,
+            AZURE: self.azure is not None,
+        }
+        addresses = {
+            WITNESS: WITNESS_ADDRESS,
+            POWER: POWER_ADDRESS,
+            AZURE: AZURE_ADDRESSES[0],
+        }
         return {name: addresses[name] for name in addresses if there[name]}
 
     def agent_of(self, server: ServerPlan) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Final
 import attrs
 
 from clpcore import api
-from clpcore_lbpp import table
-from clpcore_lbpp.resource import LISTENER, Config, validate, whose
+from clpcore_lbpp import flows, table
+from clpcore_lbpp.resource import LISTENER, Config, unanswered, validate, whose
 
 _ANSWER: Final = 5_000  # ms; the balancer's own patience
 
@@ -36,14 +36,25 @@ class Lbppw:
             return api.Observation(
                 api.Health.ERROR, "the probe-port process has ended", certain=True
             )
-        reach = await ports.connect(self.config.here, self.config.port, timeout=_ANSWER)
-        if reach is api.Reach.ANSWERED:
-            return api.Observation(api.Health.NORMAL, f"port {self.config.port} answers")
         # Silence is an error here, not an unknown: the balancer asks the same and will not wait.
-        return api.Observation(
-            api.Health.ERROR,
-            f"process {process.pid} lives, but port {self.config.port} is {reach.value}",
-        )
+        if silent := await unanswered(self.config, ports, _ANSWER):
+            said = f"process {process.pid} lives, but {silent}"
+            return api.Observation(api.Health.ERROR, said)
+        if self.config.reset_ports and (why := await _why_not(ports)):
+            return api.Observation(
+                api.Health.WARNING,
+                f"connections to reset_ports will stay at a move, {why}: let the stop script of the"
+                " application close them, and leave reset_ports out",
+            )
+        return api.Observation(api.Health.NORMAL, f"port {self.config.port} answers")
+
+
+async def _why_not(ports: api.Ports) -> str:
+    """Say why connections could not be reset here; empty: they could."""
+    try:
+        return await ports.outside(flows.cannot)
+    except OSError as error:
+        return f"the kernel cannot be asked: {error}"
 
 
 SPEC: Final = api.DriverSpec(

@@ -26,7 +26,7 @@ _MOST = 4
 _LATEST_MS = 4_000
 _LONGEST_JUMP_S = 200_000
 _STEP_S = 0.02
-_OFF = "off"
+_OFF, _MENDED = "off", "mended: "
 _PATIENCE_S = 5.0
 _LIMIT = """
 import resource, sys
@@ -59,18 +59,25 @@ class Nemesis:
         self._dice = random.Random(self.seed)
 
     def round(self) -> None:
-        """Break some things, and mend them; who is off by then stays so."""
+        """Break some things, and mend them; who is off by then stays so.
+
+        What could not be mended, as its server was frozen just then, is mended at the end.
+        """
         todo: list[tuple[float, str, Callable[[], object]]] = []
         for kind in self._chosen():
             fault = _KINDS[kind](self.trial, self._dice)
             begin = self._dice.uniform(0, _SPREAD_S)
             lasts = self._dice.uniform(_SHORTEST_S, _LONGEST_S)
             todo.append((begin, f"{fault.name}, for {lasts:.1f} s", fault.break_it))
-            todo.append((begin + lasts, f"mended: {fault.name}", fault.mend))
+            todo.append((begin + lasts, f"{_MENDED}{fault.name}", fault.mend))
             self.counts[kind] = self.counts.get(kind, 0) + 1
         began = time.monotonic()
+        owed = []
         for at, what, do in sorted(todo, key=lambda each: each[0]):
             time.sleep(max(0.0, began + at - time.monotonic()))
+            if not self._try(what, do) and what.startswith(_MENDED):
+                owed.append((what, do))
+        for what, do in owed:
             self._try(what, do)
 
     def mend_all(self) -> None:
@@ -80,7 +87,7 @@ class Nemesis:
         lab.set_power(Mood.GOOD.value)
         for one in lab.status().outside:
             if one.power != "up":
-                self._try(f"mended: {one.name}", functools.partial(_mended, self.trial, one.name))
+                self._try(f"{_MENDED}{one.name}", functools.partial(_mended, self.trial, one.name))
 
     def switch_on(self) -> None:
         """Start servers that are off: shut down, stopped by force, at any time."""
@@ -103,14 +110,15 @@ class Nemesis:
             kinds = [kind for kind in kinds if kind not in hard[1:]]
         return kinds
 
-    def _try(self, what: str, do: Callable[[], object]) -> None:
+    def _try(self, what: str, do: Callable[[], object]) -> bool:
         """Do it, if it can be done now; a server that is off cannot be frozen."""
-        at = time.monotonic_ns()
+        at, why = time.monotonic_ns(), ""
         try:
             do()
         except LabError as error:
-            what = f"{what}: not possible ({error})"
-        self.done.append((at, what))
+            why = f": not possible ({error})"
+        self.done.append((at, what + why))
+        return not why
 
 
 def _mended(trial: Trial, machine: str) -> None:

@@ -1,0 +1,1 @@
+"""Groups move away before Azure's scheduled events, and announced short freezes are tolerated."""

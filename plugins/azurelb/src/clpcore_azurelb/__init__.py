@@ -1,0 +1,1 @@
+"""Compares the load balancer of Azure with the cluster, when ``clp doctor`` is asked."""
