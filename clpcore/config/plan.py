@@ -39,7 +39,13 @@ _KEYS: Final = frozenset(  # of [cluster]; the other fields are tables of their 
 _HOOKS: Final = frozenset(point.file for point in HookPoint)
 # What all servers must begin to use together.
 _TOGETHER: Final = frozenset(
-    {"heartbeat_interval", "heartbeat_timeout", "on_fence_failure", "stop_budget"}
+    {
+        "freeze_timeout",
+        "heartbeat_interval",
+        "heartbeat_timeout",
+        "on_fence_failure",
+        "stop_budget",
+    }
 )
 # What the core alone reads: a resource that is active stays as it is.
 _CORE: Final = frozenset(

@@ -92,7 +92,8 @@ def _cluster(config: ClusterConfig) -> Iterator[str]:
     yield f"{config.name} ({config.platform.value}) on {listed(config.server_names)}"
     yield f"  {paths}: a heartbeat every {duration(interval)}, silent after {duration(timeout)}"
     if config.freeze_timeout > timeout:
-        yield f"  {duration(config.freeze_timeout)} when a freeze of it was announced"
+        longer = duration(config.freeze_timeout)
+        yield f"    (or after {longer}, when a freeze of the server was announced)"
     yield from _wrapped(_exclusive(config), "  ") if len(config.servers) > 1 else ()
     for group in config.groups:
         homes = ", then ".join(group.startup_servers or group.server_groups) or "any server"

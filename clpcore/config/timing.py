@@ -67,7 +67,7 @@ class Rule:
 
 def rules(config: ClusterConfig) -> tuple[Rule, ...]:
     """Give every rule that applies, whether it holds or not."""
-    found = [*_heartbeats(config), *_partition(config), *_fencing(config)]
+    found = [*_heartbeats(config), *_announced(config), *_partition(config), *_fencing(config)]
     arbiter = config.arbiter
     if arbiter is not None and arbiter.lease:
         found += _lease(config, arbiter)
@@ -159,8 +159,7 @@ def _heartbeats(config: ClusterConfig) -> Iterator[Rule]:
             formula="A < Z",
             numbers=f"{seconds(FREEZE)} < {seconds(config.freeze_timeout)} s",
             holds=True,
-            why="a machine that Azure pauses does not count as silent IF THAT WAS ANNOUNCED: "
-            "clp-azureevents runs on every server; without a word it fails over",
+            why="a pause is no silence IF IT IS ANNOUNCED: clp-azureevents runs on every server",
             keys=(("cluster", "freeze_timeout"), _TIMEOUT, ("cluster", "platform")),
         )
     elif config.platform is Platform.AZURE:
@@ -173,9 +172,23 @@ def _heartbeats(config: ClusterConfig) -> Iterator[Rule]:
             severity=Severity.WARNING,
             broken=f"Azure may pause a machine for up to {duration(FREEZE)} during maintenance; "
             f"with a heartbeat_timeout of {duration(timeout)} a paused server counts as silent.",
-            remedy=f"Give it well over {duration(FREEZE)}, the default is 90 s; or let scheduled "
-            'events announce the pause: profile = "azure-fast", docs/howto/azure-events.md.',
+            remedy=f"Give it well over {duration(FREEZE)}, or read docs/howto/azure-events.md.",
             keys=(_TIMEOUT, ("cluster", "platform")),
+        )
+
+
+def _announced(config: ClusterConfig) -> Iterator[Rule]:
+    """Tell which announced freezes are short, where something announces them."""
+    leased = config.arbiter is not None and config.arbiter.lease
+    lease = ", L(1 - 2rho) - max(S, W) - K - F - R - r, W / 2" if leased else ""
+    if config.platform is Platform.AZURE:
+        yield Rule(
+            name="R8",
+            formula=f"min(3/4 max(H, Z){lease})" if lease else "3/4 max(H, Z)",
+            numbers=f"{seconds(config.endured_freeze)} s",
+            holds=True,
+            why="an announced freeze up to that is sat out, before a longer one groups move away",
+            keys=(_TIMEOUT,),
         )
 
 
@@ -207,13 +220,12 @@ def _fencing(config: ClusterConfig) -> Iterator[Rule]:
     one, first = _try(config), config.fencings[0]
     later = config.longest_silence - config.heartbeat_timeout
     if config.policy is Policy.COHORT:
-        needed = f"{duration(one + later)}"
+        needed = duration(one + later)
         waits = f", {duration(later)} of it for a freeze that was announced" if later else ""
         yield Rule(
             name="ha 6.2-5",
             formula="X + Z - H <= D" if later else "X <= D",
-            numbers=f"{_sum(one, later) if later else seconds(one)} <= "
-            f"{seconds(config.fence_delay)} s",
+            numbers=f"{_sum(one, *filter(None, [later]))} <= {seconds(config.fence_delay)} s",
             holds=one + later <= config.fence_delay,
             why="two servers do not stop each other",
             severity=Severity.WARNING,
@@ -308,11 +320,9 @@ def _lease(config: ClusterConfig, arbiter: Arbiter) -> Iterator[Rule]:
         yield Rule(
             name="H < L",
             formula="max(H, L) before a takeover",
-            numbers=f"max({seconds(config.heartbeat_timeout)}, {seconds(arbiter.lease)}) = "
-            f"{seconds(arbiter.lease)} s",
+            numbers=f"{seconds(arbiter.lease)} s",
             holds=True,
-            why="a takeover waits until the lease of the former holder has lapsed, however soon it "
-            "counts as silent",
+            why="however soon the former holder counts as silent, its lease must have lapsed",
             keys=(lease, _TIMEOUT),
         )
     yield Rule(

@@ -195,15 +195,16 @@ class _Page:
         """Tell what keeps a server from being Online, as far as it shows."""
         name, heard = server["name"], server["heard_ms_ago"]
         undrain = said("drained; end it: {command}", command=f"clp server undrain {name}")
-        drained = [undrain] if server["drained"] else []
+        notes = [said("a freeze is expected")] if server["freeze"] == "expected" else []
+        notes += [undrain] if server["drained"] else []
         if server["state"] == "Offline":
             start = said("start it: {command}", command=f"clp server start {name}")
-            return "; ".join([start, *drained])
+            return "; ".join([start, *notes])
         if name == self.status["server"] or server["state"] == "Online":
-            return "".join(drained)
+            return "; ".join(notes)
         last = said("not heard yet")
         when = last if heard is None else said("last heard {time} ago", time=ago(heard))
-        return "; ".join([when, *counted(server), *drained])
+        return "; ".join([when, *counted(server), *notes])
 
     def _group(self, group: Group) -> Iterator[str]:
         start = said("start it: {command}", command=f"clp group start {group['name']}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from clpcore.model.config import ClusterConfig
+from clpcore.model.guards import Tenure, Wants
 from clpcore.model.ids import Incarnation
 from clpcore.model.kept import BootKept, Current, Kept, Rungs
 from clpcore.model.members import Group
@@ -49,6 +50,14 @@ def start(
     run = _promises(config, incarnation, kept, run, now)
     current = _still_current(run, records)
     names = {each.group for each in current}
+    groups = {
+        group.name: _parked(
+            group,
+            run,
+            _group(records[group.name], me, incarnation, run, current=group.name in names),
+        )
+        for group in config.groups
+    }
     return ClusterState(
         me=me,
         incarnation=incarnation,
@@ -71,15 +80,9 @@ def start(
         run=attrs.evolve(run, current=current),
         peers={name: Peer(since=now) for name in config.server_names if name != me},
         resources={(g.name, r.name): LocalResource() for g in config.groups for r in g.resources},
-        groups={
-            group.name: _parked(
-                group,
-                run,
-                _group(records[group.name], me, incarnation, run, current=group.name in names),
-            )
-            for group in config.groups
-        },
+        groups=groups,
         monitors={monitor.name: LocalMonitor() for monitor in config.monitors},
+        tenures=_unheard(config, incarnation, groups),
         claims={
             name: _claim(record, me, now)
             for name, record in records.items()
@@ -146,6 +149,16 @@ def _group(
         return LocalGroup(goal=Goal.UP, event=Event.RECOVER, epoch=record.epoch)
     # A claim that was not yet won; or that gave way, if it is not even known to be old.
     return LocalGroup(lost=all(each.group != record.group for each in run.current))
+
+
+def _unheard(
+    config: ClusterConfig, incarnation: Incarnation, groups: Mapping[str, LocalGroup]
+) -> Mapping[str, Tenure]:
+    """What the last agent had asked of the arbiter may have been granted: it is given back."""
+    if config.arbiter is None or incarnation.start == 1:
+        return {}
+    idle = (name for name, local in groups.items() if not local.epoch)
+    return {name: Tenure(wants=Wants.DISCLAIM) for name in idle}
 
 
 def _parked(group: Group, run: BootKept, local: LocalGroup) -> LocalGroup:

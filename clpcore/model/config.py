@@ -184,11 +184,12 @@ class ClusterConfig:
         """Give the longest announced freeze, in ms, before which no group need move away.
 
         A quarter of the timeout is left for heartbeats that are lost, and for a freeze that takes
-        longer than announced. Whoever wakes up later than its lease allows stops its groups.
+        longer than announced. Whoever wakes up when its lease is about to lapse stops its groups.
         """
-        endured = self.longest_silence * 3 // 4
-        leased = self.arbiter is not None and self.arbiter.lease
-        return min(endured, self.arbiter.freeze) if self.arbiter and leased else endured
+        endured, arbiter = self.longest_silence * 3 // 4, self.arbiter
+        if arbiter is None or arbiter.lease == 0:
+            return endured
+        return min(endured, arbiter.endured_freeze(self.stop_budget))
 
     @functools.cached_property
     def np_wait(self) -> int:

@@ -145,3 +145,12 @@ class Arbiter(Driven):
         A quarter of the budget is for what has to be killed.
         """
         return self.freeze + max(stop_budget + stop_budget // 4, self.watchdog) + self.reset
+
+    def endured_freeze(self, stop_budget: int) -> int:
+        """Give the longest freeze after which a server need not stop what it serves, in ms.
+
+        The last renewal before it may be an interval old, and its successor on its way. A watchdog
+        that counts the freeze was fed half of its time before.
+        """
+        left = self.counted - self.margin(stop_budget) - self.renewal - self.timeout
+        return max(0, min(left, self.watchdog // 2))

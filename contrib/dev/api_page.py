@@ -26,7 +26,7 @@ _CHAPTERS: Final = {
     "Partition, fence and heartbeat": "PartitionDriver Answer FenceDriver Power HeartbeatDriver"
     " Link",
     "Arbiters": "Arbiter Holder Record Session Boot",
-    "A check of `clp doctor`": "Check Cluster Part Finding Severity",
+    "A check of `clp doctor`": "Check Cluster Part Finding Severity Reader",
 }
 _VALUES: Final = {  # what has no docstring of its own
     "API": f"The version of the contract that this clpcore serves: {api.API}.",
@@ -35,6 +35,9 @@ _VALUES: Final = {  # what has no docstring of its own
     " its own when the doctor is called, may import and wait as it likes, and is killed at its"
     " time-out: give each finding as soon as it is known.",
     "Driver": "A driver of any kind: what `DriverSpec.make` gives.",
+    "Reader": "What the entry-point group `clpcore.readers` names, by a word: the command `clp WORD"
+    " ...`. A function that takes a `Cluster` and the words after it, and gives the text to print;"
+    " `Misconfigured` is wrong usage. It runs in a process of its own.",
     "hookimpl": "Marks `clp_register` in the plugin's module: `@api.hookimpl`.",
 }
 _INTRO: Final = """

@@ -58,6 +58,12 @@ _MORE = Resource(name="exec9", group="g1", type="exec")
             "",
         ),
         (
+            attrs.evolve(_OLD, freeze_timeout=40_000),
+            "[cluster] freeze_timeout: 0 -> 40000",
+            Effect.PAUSE,
+            "",
+        ),
+        (
             attrs.evolve(_OLD, startup_wait=1_000),
             "[cluster] startup_wait: 300000 -> 1000",
             Effect.RUNNING,

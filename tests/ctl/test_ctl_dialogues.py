@@ -186,8 +186,8 @@ def _path_lost(status: Document) -> None:
 
 
 def _drained(status: Document) -> None:
-    """Node2 is drained, and a resource on node1 was stopped by hand."""
-    status["servers"][1]["drained"] = True
+    """Node2 is drained, a freeze of it expected; a resource on node1 was stopped by hand."""
+    status["servers"][1] |= {"drained": True, "freeze": "expected"}
     group = status["groups"][0]
     group["resources"][1]["state"] = "Offline"
     group["because"] = {"key": "rc583", "args": {"resources": "lbpp1"}}

@@ -137,10 +137,29 @@ def test_what_can_be_sat_out_leaves_a_quarter_and_heeds_the_lease() -> None:
     config = attrs.evolve(example(2), heartbeat_timeout=12_000, freeze_timeout=40_000)
     assert config.endured_freeze == 30_000
     assert attrs.evolve(config, freeze_timeout=0).endured_freeze == 9_000
-    arbiter = Arbiter(name="a", type="witness", freeze=20_000)
-    leased = attrs.evolve(config, arbiter=arbiter)
-    assert leased.endured_freeze == 20_000
-    assert attrs.evolve(leased, arbiter=attrs.evolve(arbiter, lease=0)).endured_freeze == 30_000
+    arbiter = Arbiter(name="a", type="witness")
+    leased = attrs.evolve(config, arbiter=arbiter, stop_budget=10_000)
+    assert leased.endured_freeze == 5_880  # 59.88 - (30 + 15 + 2) - 5 - 2
+    for lease, endured in ((0, 30_000), (120_000, 7_500), (50_000, 0)):
+        other = attrs.evolve(leased, arbiter=attrs.evolve(arbiter, lease=lease))
+        assert other.endured_freeze == endured
+
+
+@pytest.mark.parametrize(("freeze", "stops"), [(5_800, False), (14_000, True)])
+def test_a_freeze_that_is_sat_out_stops_nothing_under_a_lease(freeze: int, *, stops: bool) -> None:
+    scenario = Scenario()
+    for line in ("set heartbeat_timeout 40000", "set heartbeat_interval 1000", "arbiter w 60000"):
+        scenario.do(line)
+    arbiter = Arbiter(name="w", type="witness")
+    scenario.config = attrs.evolve(scenario.config, arbiter=arbiter, stop_budget=10_000)
+    assert scenario.config.endured_freeze == 5_880
+    # Whenever it comes between two renewals.
+    lines = ("begin node1 node2", "run 30 s", *(f"pause node1 {freeze} ms", "run 20300 ms") * 4)
+    for line in lines:
+        scenario.do(line)
+    agent = scenario.cluster.machines["node1"].agent
+    assert agent
+    assert (agent.state.kept.records["failover1"].epoch > 1) == stops
 
 
 def test_who_is_cut_off_gets_the_time_of_a_freeze_that_it_may_expect() -> None:

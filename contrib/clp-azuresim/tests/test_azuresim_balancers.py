@@ -108,6 +108,14 @@ def test_what_the_lab_cannot_do_is_said(
         lab.balancer(body, _SERVERS)
 
 
+def test_only_the_pool_of_the_rule_counts(azure_plan: Plan) -> None:
+    body = Balancers(azure_plan).body(azure_plan.balancers[1])
+    member = {"name": "x", "properties": {"ipAddress": "10.5.0.199"}}
+    other = {"id": "other", "properties": {"loadBalancerBackendAddresses": [member]}}
+    body["properties"]["backendAddressPools"].insert(0, other)
+    assert lab.balancer(body, _SERVERS).pool == ("node1", "node2")
+
+
 def test_a_stranger_in_the_pool_is_named(azure_plan: Plan) -> None:
     body = Balancers(azure_plan).body(azure_plan.balancers[1])
     with pytest.raises(LabError, match=r"holds 10\.5\.0\.111"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dns.exception
 import dns.flags
@@ -15,6 +18,7 @@ import dns.query
 import dns.rcode
 import dns.resolver
 import pytest
+from azure.mgmt.dns import DnsManagementClient
 
 from clp_azuresim.azure import Azure
 from clp_azuresim.dns_server import Mood
@@ -101,6 +105,25 @@ def test_a_cname_is_followed_inside_of_the_zone(azure: Azure, ask: Question) -> 
 
 def test_other_zones_are_refused(ask: Question) -> None:
     assert ask("www.example").rcode() is dns.rcode.REFUSED
+
+
+def test_other_types_are_served_as_they_were_written(
+    azure_dns: DnsManagementClient, ask: Question
+) -> None:
+    written: dict[str, tuple[dict[str, Any], str]] = {
+        "AAAA": ({"AAAARecords": [{"ipv6Address": "fd00::1"}]}, "fd00::1"),
+        "MX": ({"MXRecords": [{"preference": 5, "exchange": "mail.x"}]}, "5 mail.x."),
+        "PTR": ({"PTRRecords": [{"ptrdname": "host.x"}]}, "host.x."),
+        "SRV": (
+            {"SRVRecords": [{"priority": 1, "weight": 2, "port": 3, "target": "t.x"}]},
+            "1 2 3 t.x.",
+        ),
+        "TXT": ({"TXTRecords": [{"value": ['a "b"', "c\\d"]}]}, '"a \\"b\\"" "c\\\\d"'),
+    }
+    for kind, (records, told) in written.items():
+        body = io.BytesIO(json.dumps({"properties": {"TTL": 60, **records}}).encode())
+        azure_dns.record_sets.create_or_update("TestGroup1", _ZONE, "x", kind, body)
+        assert _addresses(ask(f"x.{_ZONE}", kind)) == [told]
 
 
 def test_soa_serial_does_not_change(azure: Azure, resolver: dns.resolver.Resolver) -> None:

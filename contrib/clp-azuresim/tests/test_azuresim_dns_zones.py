@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import HttpResponse
 from azure.identity.aio import CertificateCredential
 from azure.mgmt.dns import DnsManagementClient
 from azure.mgmt.dns.aio import DnsManagementClient as AioDnsManagementClient
@@ -150,6 +152,43 @@ def test_what_no_zone_holds(
         azure_dns.record_sets.create_or_update(*_PLACE, sent)
     assert _status(refused.value) == (400, "BadRequest")
     assert azure.record(_ZONE, _NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("CNAME", {"CNAMERecord": {"cname": "x" * 64}}),
+        ("CNAME", {"CNAMERecord": {}}),
+        ("CNAME", {"CNAMERecord": {"cname": 7}}),
+        ("AAAA", {"AAAARecords": [{"ipv6Address": "10.5.0.110"}]}),
+        ("MX", {"MXRecords": [{"preference": "low", "exchange": "mail"}]}),
+        ("SRV", {"SRVRecords": [{"target": "x"}]}),
+        ("TXT", {"TXTRecords": [{"value": ["x" * 256]}]}),
+        ("CAA", {"caaRecords": []}),
+    ],
+)
+def test_what_no_name_server_could_serve_is_refused(
+    azure: Azure, azure_dns: DnsManagementClient, kind: str, properties: dict[str, Any]
+) -> None:
+    body = json.dumps({"properties": {"TTL": 60, **properties}}).encode()
+    with pytest.raises(HttpResponseError) as refused:
+        azure_dns.record_sets.create_or_update(_GROUP, _ZONE, _NAME, kind, io.BytesIO(body))
+    assert _status(refused.value) == (400, "BadRequest")
+    assert azure.record(_ZONE, _NAME, kind) is None
+
+
+def test_errors_of_dns_have_no_error_around_them(
+    azure: Azure, azure_dns: DnsManagementClient
+) -> None:
+    with pytest.raises(ResourceNotFoundError) as refused:
+        azure_dns.record_sets.get(*_PLACE)
+    assert refused.value.response is not None
+    body = json.loads(cast("HttpResponse", refused.value.response).text())
+    assert body == {
+        "code": "NotFound",
+        "message": f"The resource record '{_NAME}' does not exist in resource group '{_GROUP}'"
+        f" of subscription '{azure.subscription}'.",
+    }
 
 
 def test_a_name_with_a_cname_takes_nothing_else(

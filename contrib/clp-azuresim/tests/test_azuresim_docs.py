@@ -19,6 +19,7 @@ from clp_azuresim.dns_server import Mood
 from clp_azuresim.faults import Wrong
 from clp_azuresim.roles import Role
 from clp_azuresim.vault import SORTS
+from clp_lab.file import load as load_lab
 
 _ROOT = Path(__file__).parents[3]
 _README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -64,7 +65,7 @@ def test_its_commands_can_be_done(azure: Azure, page: str) -> None:
     assert len(commands) > 3
     for words in commands:
         given = main._parser().parse_args(words)
-        if given.run is main._ask:
+        if given.run is main._ask and given.word != "...":
             azure.ask(given.word, dict(main._detail(each) for each in given.details))
 
 
@@ -72,6 +73,17 @@ def test_every_word_of_the_desk_is_in_the_hands_of_a_test() -> None:
     words = {name for name, _ in inspect.getmembers(Desk, inspect.isfunction) if name[0] != "_"}
     source = inspect.getsource(Azure)
     assert {word for word in words - {"ask"} if f'("{word}"' not in source} == set()
+
+
+def test_the_lab_file_of_the_how_to_is_one(tmp_path: Path) -> None:
+    (prepare,) = [words for words in _commands(_HOWTO) if "--folder" in words and "new" in words]
+    here = [str(tmp_path / word) if word.startswith("azure") else word for word in prepare]
+    assert main.main(here) == 0
+    block = re.findall(r"^```toml\n(\[lab\].*?)^```$", _HOWTO, re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "lab.toml").write_text(block)
+    loaded = load_lab(tmp_path / "lab.toml")
+    assert loaded.azure == str(tmp_path / "azure")
+    assert set(loaded.files) == {"var/lib/azure.pem", "var/lib/azure-ca.pem"}
 
 
 def test_the_values_that_the_how_to_shows_are_those_that_are_printed(

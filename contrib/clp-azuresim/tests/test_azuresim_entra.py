@@ -209,6 +209,7 @@ def test_a_token_is_used_again_until_it_expires(
 def test_no_secret_is_in_the_journal(azure: Azure, azure_sign_in: SignIn, scope: str) -> None:
     token = azure_sign_in().get_token(scope).token
     told = repr(azure.journal())
+    assert {entry.service for entry in azure.journal()} == {"entra"}
     assert token not in told
     assert "eyJ" not in told
     assert "PRIVATE" not in repr(Path(azure.certificate())) + told

@@ -12,6 +12,7 @@ import pytest
 from clp_azuresim.azure import Azure
 from clp_azuresim.desk import Refusal
 from clp_azuresim.faults import Fault, Faults, Misspelt, Wrong, merged
+from clp_azuresim.journal import Journal
 
 _PATH = "/metadata/instance?api-version=2021-02-01"
 
@@ -31,6 +32,15 @@ def test_an_answer_comes_late(azure: Azure, web: httpx.Client) -> None:
     began = time.monotonic()
     assert _get(azure, web).status_code == 200
     assert time.monotonic() - began >= 0.1
+
+
+def test_what_is_slow_is_done_though_the_caller_gave_up(azure: Azure, web: httpx.Client) -> None:
+    event = azure.schedule("Freeze", ["node1"])
+    azure.fault("latency", "scheduledevents", method="POST", seconds=0.5)
+    url = f"{azure.imds['node1']}/metadata/scheduledevents?api-version=2020-07-01"
+    with pytest.raises(httpx.ReadTimeout):
+        web.post(url, json={"StartRequests": [{"EventId": event}]})
+    azure.wait_for(lambda: (azure.event(event) or {})["approved_by"] == ["node1"])
 
 
 def test_an_answer_never_comes(azure: Azure, web: httpx.Client) -> None:
@@ -128,6 +138,11 @@ def test_the_first_that_fits_decides_and_others_wait() -> None:
 def test_what_is_no_fault(wrong: str, path: str, details: dict[str, float], complaint: str) -> None:
     with pytest.raises(Misspelt, match=complaint):
         Fault.of(wrong, path, **details)
+
+
+def test_the_journal_keeps_no_query_that_may_be_a_signature() -> None:
+    entry = Journal().note("arm", "GET", "/x", {"api-version": "1", "sig": "s", "p": "t"})
+    assert entry.query == {"api-version": "1"}
 
 
 def test_the_desk_says_what_it_knows(azure: Azure) -> None:

@@ -149,7 +149,7 @@ def test_a_failure_starts_at_once(azure: Azure, look: Look) -> None:
 
 
 def test_cancelled_ones_never_start(azure: Azure, look: Look) -> None:
-    event = azure.schedule("Reboot", ["node1"], notice=0.1, real=True)
+    event = azure.schedule("Terminate", ["node1"], notice=0.1, real=True)
     azure.end_event(event)
     assert look()["Events"] == []
     assert azure.event(event) is None

@@ -15,6 +15,8 @@ from clp_azuresim import control, main
 from clp_azuresim.azure import Azure
 from clp_azuresim.lab import LabMachine
 from clp_azuresim.machine import Machine
+from clp_lab.errors import LabFileError
+from clp_lab.file import load as load_lab
 from clp_lab.lab import Lab
 from clp_lab.plan import Plan as LabPlan
 from clp_lab.plan import servers
@@ -107,6 +109,13 @@ def test_a_server_shuts_down_in_order_when_there_is_time(
     )
     assert lab.status().server("node2").power == "off"
     assert lab.status().server("node2").because != "switched off"
+
+
+def test_a_lab_without_its_azure_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "lab.toml"
+    file.write_text('[lab]\nazure = "none"\n')
+    with pytest.raises(LabFileError, match="write one with 'clp-azuresim new'"):
+        load_lab(file)
 
 
 @pytest.fixture

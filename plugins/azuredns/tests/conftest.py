@@ -44,6 +44,17 @@ def run(work: Callable[[], Awaitable[_T]]) -> _T:
     return asyncio.run(life())
 
 
+class Heard(LocalPorts):
+    """Real ports that keep what is told."""
+
+    def __init__(self, call: api.Call, folders: Folders, told: list[str]) -> None:
+        super().__init__(call, folders, Limits())
+        self._told = told
+
+    def tell(self, text: str) -> None:
+        self._told.append(text)
+
+
 @attrs.define
 class Server:
     """One server of the cluster: its drivers, and the calls that its core makes."""
@@ -68,9 +79,7 @@ class Server:
         return attrs.evolve(call, **changes)
 
     def ports(self, call: api.Call) -> LocalPorts:
-        ports = LocalPorts(call, Folders.of(Root(self.root), call), Limits())
-        ports.tell = self.told.append  # type: ignore[method-assign]
-        return ports
+        return Heard(call, Folders.of(Root(self.root), call), self.told)
 
     def driver(self, **changes: Any) -> Azuredns:  # noqa: ANN401
         return Azuredns(Config(**self.settings | changes))

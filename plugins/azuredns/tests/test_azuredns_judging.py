@@ -153,3 +153,9 @@ def test_without_resolution_the_record_is_all_that_counts() -> None:
 def test_a_sentence_is_short() -> None:
     look = Look(asked=True, error=NotSignedIn("x" * 999), said=WELL)
     assert len(judge(CONFIG, CALL, look).sentence) <= 300
+
+
+@pytest.mark.parametrize("epoch", ["", "-1", "9" * 30, "\u0667", "seven"])
+def test_an_epoch_that_is_none_counts_as_none(epoch: str) -> None:
+    metadata = {"clpcore_group": "failover1", "clpcore_epoch": epoch}
+    assert Record(addresses=(), ttl=1, metadata=metadata).epoch == 0

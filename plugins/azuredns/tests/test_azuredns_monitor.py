@@ -280,6 +280,13 @@ def test_a_missing_ns_read_is_named(azure: Azure, servers: Servers) -> None:
     assert "the role lacks Microsoft.Network/dnsZones/NS/read on /subscriptions/" in seen.sentence
 
 
+def test_a_zone_that_is_gone_is_named(servers: Servers) -> None:
+    node1, _ = servers
+    seen = run(lambda: node1.observe(node1.monitor(zone="other.zone")))
+    assert seen.health is ERROR
+    assert "404 ParentResourceNotFound" in seen.sentence
+
+
 # -- the standby server
 
 

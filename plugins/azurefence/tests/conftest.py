@@ -50,7 +50,7 @@ class Server:
             "audience": azure.cloud.audience,
             "ca_bundle": azure.cloud.ca_bundle,
             "private": azure.cloud.private,
-            "request_timeout": 500,
+            "request_timeout": 4_000,
         }
         self.driver = AzureFence(Config(**settings | changes))
 

@@ -1,4 +1,4 @@
-"""The check of `clp doctor`: what it finds of each other server's machine, before any agent runs."""
+"""The check of `clp doctor`: what it finds of the other servers' machines, without an agent."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ NODE2 = Machine(
     resource_group="TestGroup1",
     vm_id="two",
     computer_name="node2",
+    made_as="node2",
     power="running",
 )
 
@@ -82,7 +83,7 @@ def test_outside_of_azure_the_name_alone_tells() -> None:
 
 
 def test_a_machine_that_says_nothing_is_not_known() -> None:
-    silent = attrs.evolve(NODE2, computer_name="", power="stopped")
+    silent = attrs.evolve(NODE2, computer_name="", made_as="", power="stopped")
     kin, why = identity.tell(MEANT, silent)
     assert kin is Kin.UNKNOWN
     assert "give the right VM the tag clpcore-server = node2" in why
@@ -91,6 +92,33 @@ def test_a_machine_that_says_nothing_is_not_known() -> None:
 def test_a_machine_that_was_known_before_needs_to_say_nothing() -> None:
     """It hangs, or is off: its agent says nothing any more."""
     known = attrs.evolve(MEANT, known_as="two")
-    silent = attrs.evolve(NODE2, computer_name="")
+    silent = attrs.evolve(NODE2, computer_name="", made_as="")
     assert identity.tell(known, silent)[0] is Kin.SAME
     assert identity.tell(known, attrs.evolve(silent, vm_id="three"))[0] is Kin.UNKNOWN
+
+
+def test_a_machine_that_is_off_is_known_by_what_it_was_made_as() -> None:
+    off = attrs.evolve(NODE2, computer_name="")
+    assert identity.tell(MEANT, off)[0] is Kin.SAME
+    assert identity.tell(MEANT, attrs.evolve(off, made_as="db7"))[0] is Kin.STRANGER
+
+
+def test_what_it_calls_itself_now_decides_over_what_it_was_made_as() -> None:
+    assert identity.tell(MEANT, attrs.evolve(NODE2, computer_name="db7"))[0] is Kin.STRANGER
+    assert identity.tell(MEANT, attrs.evolve(NODE2, made_as="template"))[0] is Kin.SAME
+
+
+@pytest.mark.parametrize(
+    ("found", "lasts"),
+    [
+        (NODE2, True),
+        (attrs.evolve(NODE2, made_as="template"), False),
+        (attrs.evolve(NODE2, made_as=""), False),
+        (attrs.evolve(NODE2, made_as="", tag="node2"), True),
+    ],
+)
+def test_a_machine_that_hangs_says_nothing(
+    found: Machine,
+    lasts: bool,  # noqa: FBT001 - pytest's
+) -> None:
+    assert identity.lasts("node2", found) is lasts

@@ -34,6 +34,7 @@ def an_azure() -> World:
             resource_group="TestGroup1",
             vm_id="id-of-node2",
             computer_name="node2",
+            made_as="node2",
             power=world.facts["power"],
         )
 

@@ -119,6 +119,18 @@ def test_a_stranger_is_an_error(azure: Azure, server: Server) -> None:
     assert "Until then nobody stops it by force" in seen.sentence
 
 
+def test_a_machine_that_would_not_be_known_when_it_hangs_is_worth_a_warning(
+    azure: Azure, server: Server
+) -> None:
+    body = {"properties": {"osProfile": {"computerName": "template"}}}
+    azure.fault("edit", r"node2\?", count=None, body=body)
+    seen = server.can_fence()
+    assert seen.health is api.Health.WARNING
+    assert "only while its agent answers: not when it hangs" in seen.sentence
+    assert "Give it the tag clpcore-server = node2" in seen.sentence
+    assert server.fence() is api.Power.OFF
+
+
 def test_a_file_of_another_resource_group_is_an_error(azure: Azure, server: Server) -> None:
     """node2 of production, in a file that was copied to a test."""
     body = {"resourceGroupName": "TestGroup2"}
@@ -151,8 +163,9 @@ def test_something_else_at_the_address_of_the_metadata_service(
 def test_an_azure_that_does_not_answer_is_no_answer(
     azure: Azure, server: Server, wrong: str
 ) -> None:
+    server.configure(request_timeout=600)
     azure.fault(wrong, "virtualMachines", count=None)
-    seen = server.can_fence(2_000)
+    seen = server.can_fence()
     assert seen.health is api.Health.UNKNOWN
     assert "VM node2 in TestGroup1: no answer" in seen.sentence
 
@@ -166,7 +179,9 @@ def test_a_managed_identity_needs_no_certificate(server: Server) -> None:
 # -- what the sentence says
 
 
-MACHINE = Machine(name="node2", resource_group="TestGroup1", vm_id="two", power="running")
+MACHINE = Machine(
+    name="node2", resource_group="TestGroup1", vm_id="two", made_as="node2", power="running"
+)
 
 
 def test_little_budget_is_worth_a_warning() -> None:

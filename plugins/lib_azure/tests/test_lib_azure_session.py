@@ -278,7 +278,7 @@ def test_what_may_still_be_asked_is_known(account: Make) -> None:
 @pytest.mark.parametrize("kind", ["hang", "latency"])
 def test_a_question_ends_at_its_time(azure: Azure, account: Make, kind: str) -> None:
     more = {"seconds": 30} if kind == "latency" else {}
-    azure.fault(kind, ZONE, **more)  # type: ignore[arg-type]
+    azure.fault(kind, ZONE, **more)
 
     async def timed() -> float:
         await session.session(account()).sign_in(5_000)

@@ -39,7 +39,7 @@ class Desk:
             answer = method(*bound.args, **bound.kwargs)
             return await answer if inspect.isawaitable(answer) else answer
         except KeyError as problem:
-            raise Refusal(str(problem.args[0])) from problem
+            raise Refusal(f"{word}: {problem.args[0]}") from problem
         except (TypeError, ValueError) as problem:
             raise Refusal(f"{word}: {problem}") from problem
 

@@ -5,7 +5,7 @@ import contextlib
 import enum
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import attrs
@@ -19,9 +19,10 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from clp_azuresim import listening
 from clp_azuresim.dns_zones import Zone, Zones
 from clp_azuresim.journal import Journal
-from clp_azuresim.records import APEX, NAME_SERVERS, RecordSet
+from clp_azuresim.records import APEX, NAME_SERVERS, RecordSet, texts
 
 _PLAIN_UDP = 512
 _LONGEST_CHAIN = 8
@@ -83,10 +84,15 @@ class NameServers:
             raise
 
     async def _listen(self, server: NameServer) -> None:
-        def callback(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:  # noqa: ANN401
-            return self._converse(server, reader, writer)
+        def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            work = self._converse(server, reader, writer)
+            conversation = asyncio.get_running_loop().create_task(work)
+            self._conversations.add(conversation)
+            # Not in the coroutine: one that is cancelled before its first step runs nothing.
+            conversation.add_done_callback(lambda _: writer.close())
+            conversation.add_done_callback(self._conversations.discard)
 
-        listener = await asyncio.start_server(callback, server.address, self.port)
+        listener = await asyncio.start_server(talk, server.address, self.port)
         self._listeners.append(listener)
         self.port = int(listener.sockets[0].getsockname()[1])
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -100,7 +106,7 @@ class NameServers:
         for transport in self._transports:
             transport.close()
         for listener in self._listeners:
-            listener.close()
+            await listening.close(listener)
         self._transports, self._listeners = [], []
         for conversation in tuple(self._conversations):
             conversation.cancel()
@@ -110,17 +116,10 @@ class NameServers:
         self, server: NameServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer the questions of one TCP connection, one after the other."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in one
-        self._conversations.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-                while answer := await self._heard(server, reader):
-                    writer.write(struct.pack("!H", len(answer)) + answer)
-                    await writer.drain()
-        finally:
-            writer.close()
-            self._conversations.discard(task)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            while answer := await self._heard(server, reader):
+                writer.write(struct.pack("!H", len(answer)) + answer)
+                await writer.drain()
 
     async def _heard(self, server: NameServer, reader: asyncio.StreamReader) -> bytes | None:
         """Wait for the next question and give its answer; None ends the connection."""
@@ -237,18 +236,18 @@ def _from_zone(
     sets = zone.at(APEX if relative == APEX else relative)
     fitting = [each for each in sets if wanted in {each.kind, "ANY"}]
     if not fitting and (alias := next((each for each in sets if each.kind == "CNAME"), None)):
-        response.answer.append(_rrset(name, alias.ttl, "CNAME", list(_texts(alias))))
+        response.answer.append(_rrset(name, alias.ttl, "CNAME", list(texts(alias))))
         return dns.name.from_text(str(alias.data["CNAMERecord"]["cname"]))
     for each in fitting:
-        texts = [lie] if lie and each.kind == "A" else list(_texts(each))
-        if texts:
-            response.answer.append(_rrset(name, each.ttl, each.kind, texts))
+        told = [lie] if lie and each.kind == "A" else list(texts(each))
+        if told:
+            response.answer.append(_rrset(name, each.ttl, each.kind, told))
     if not response.answer:
         if not any(_is_at_or_below(each, relative) for each in zone.sets.values()):
             response.set_rcode(dns.rcode.NXDOMAIN)
         soa = zone.sets["SOA", APEX]
         apex = dns.name.from_text(zone.name)
-        response.authority.append(_rrset(apex, soa.ttl, "SOA", list(_texts(soa))))
+        response.authority.append(_rrset(apex, soa.ttl, "SOA", list(texts(soa))))
     return None
 
 
@@ -257,46 +256,8 @@ def _is_at_or_below(each: RecordSet, relative: str) -> bool:
     return f".{each.name.lower()}".endswith(f".{relative.lower()}")
 
 
-def _texts(each: RecordSet) -> Iterator[str]:
-    """Give the records of a set as a zone file writes them."""
-    for kept in each.data.values():
-        for record in kept if isinstance(kept, list) else [kept]:
-            yield _TEXT[each.kind](record)
-
-
-def _soa(record: Mapping[str, Any]) -> str:
-    names = ("serialNumber", "refreshTime", "retryTime", "expireTime", "minimumTTL")
-    numbers = " ".join(str(record.get(name, 1)) for name in names)
-    return f"{record['host']} {_dotted(record.get('email', 'hostmaster'))} {numbers}"
-
-
-def _dotted(name: str) -> str:
-    return f"{name.rstrip('.')}."
-
-
-def _quoted(record: Mapping[str, Any]) -> str:
-    parts = record["value"] if isinstance(record["value"], list) else [record["value"]]
-    escaped = (str(part).replace("\\", "\\\\").replace('"', '\\"') for part in parts)
-    return " ".join(f'"{part}"' for part in escaped)
-
-
-_TEXT: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
-    "A": lambda record: str(record["ipv4Address"]),
-    "AAAA": lambda record: str(record["ipv6Address"]),
-    "CNAME": lambda record: _dotted(record["cname"]),
-    "MX": lambda record: f"{record['preference']} {_dotted(record['exchange'])}",
-    "NS": lambda record: _dotted(record["nsdname"]),
-    "PTR": lambda record: _dotted(record["ptrdname"]),
-    "SOA": _soa,
-    "SRV": lambda record: (
-        f"{record['priority']} {record['weight']} {record['port']} {_dotted(record['target'])}"
-    ),
-    "TXT": _quoted,
-}
-
-
-def _rrset(name: dns.name.Name, ttl: int, kind: str, texts: list[str]) -> dns.rrset.RRset:
-    return dns.rrset.from_text_list(name, ttl, dns.rdataclass.IN, kind, texts)
+def _rrset(name: dns.name.Name, ttl: int, kind: str, told: list[str]) -> dns.rrset.RRset:
+    return dns.rrset.from_text_list(name, ttl, dns.rdataclass.IN, kind, told)
 
 
 def _room(query: dns.message.Message, way: str) -> int:

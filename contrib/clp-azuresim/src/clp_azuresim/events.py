@@ -121,8 +121,6 @@ class Events:
             try:
                 await asyncio.wait_for(event.started.wait(), max(0.0, left))
             except TimeoutError:
-                if event.id not in self._events:
-                    return
                 self.start(event.id)
         if on_start is not None and event.id in self._events:
             await on_start(event)

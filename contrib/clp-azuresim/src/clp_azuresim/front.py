@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 from aiohttp import web
 
+from clp_azuresim import listening
 from clp_azuresim.exchange import Refused, Reply, Request, error
 from clp_azuresim.faults import Fault, Faults, Wrong, merged
 from clp_azuresim.journal import Entry, Journal
@@ -24,11 +25,14 @@ _SHOWN: Final = ("if-match", "if-none-match")
 class Front:
     """Listens on one port for one part of Azure."""
 
-    def __init__(self, service: str, answer: Answer, faults: Faults, journal: Journal) -> None:
+    def __init__(
+        self, service: Callable[[str], str], answer: Answer, faults: Faults, journal: Journal
+    ) -> None:
+        """Take what is in front of; `service` gives a path's word for the journal."""
         self._service, self._answer = service, answer
         self._faults, self._journal = faults, journal
-        # A handler whose caller is gone ends: a hanging one must not outlive its test.
-        self._server = web.Server(self._handle, handler_cancellation=True)
+        # Whose caller has given up is done all the same, as in Azure.
+        self._server = web.Server(self._handle)
         self._listener: asyncio.Server | None = None
         self.port = 0
 
@@ -41,7 +45,7 @@ class Front:
     async def stop(self) -> None:
         """Close the port and cut every connection, whatever is under way on it."""
         if self._listener is not None:
-            self._listener.close()
+            await listening.close(self._listener)
         for connection in self._server.connections:
             if connection.transport is not None:
                 connection.transport.abort()
@@ -49,7 +53,7 @@ class Front:
 
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         query = dict(raw.query)
-        entry = self._journal.note(self._service, raw.method, raw.path, query)
+        entry = self._journal.note(self._service(raw.path), raw.method, raw.path, query)
         conditions = (f"{name}: {raw.headers[name]}" for name in _SHOWN if name in raw.headers)
         entry.condition = ", ".join(conditions)
         began = time.monotonic()
@@ -63,28 +67,40 @@ class Front:
     ) -> web.StreamResponse:
         fault = self._faults.meet(raw.method, raw.path_qs)
         entry.fault = str(fault) if fault else ""
-        match fault.wrong if fault else None:
-            case Wrong.HANG:
-                await asyncio.get_running_loop().create_future()
-            case Wrong.RESET:
-                return _reset(raw)
-            case Wrong.STATUS:
-                assert fault is not None  # noqa: S101 - it was matched
-                return _sent(_refusal(fault), entry)
-            case Wrong.LATENCY:
-                assert fault is not None  # noqa: S101
-                await asyncio.sleep(fault.seconds)
         try:
-            reply, entry.who = await self._answer(await _read(raw, query, fault))
+            # Wholly before anything goes wrong: what has arrived is done, whoever waits for it.
+            request = await _read(raw, query, fault)
+            if fault is not None and (spoilt := await _spoilt(fault, raw, entry)) is not None:
+                return spoilt
+            reply, entry.who = await self._answer(request)
         except Refused as refused:
             reply = refused.reply
+        except ConnectionError:  # the caller went before the request had arrived
+            return _reset(raw)
         if fault is not None and fault.wrong is Wrong.LOST:
             return _reset(raw)
         if fault is not None and fault.wrong is Wrong.EDIT:
-            headers = {**reply.headers, **_texts(fault)}
-            body = reply.body if fault.body is None else merged(reply.body, fault.body)
-            reply = attrs.evolve(reply, body=body, headers=headers)
+            reply = _edited(reply, fault)
         return _sent(reply, entry)
+
+
+async def _spoilt(fault: Fault, raw: web.BaseRequest, entry: Entry) -> web.Response | None:
+    """Do what a fault does before a request is answered; None lets the request go on."""
+    match fault.wrong:
+        case Wrong.HANG:
+            await asyncio.get_running_loop().create_future()
+        case Wrong.RESET:
+            return _reset(raw)
+        case Wrong.STATUS:
+            return _sent(_refusal(fault), entry)
+        case Wrong.LATENCY:
+            await asyncio.sleep(fault.seconds)
+    return None
+
+
+def _edited(reply: Reply, fault: Fault) -> Reply:
+    body = reply.body if fault.body is None else merged(reply.body, fault.body)
+    return attrs.evolve(reply, body=body, headers={**reply.headers, **_texts(fault)})
 
 
 async def _read(raw: web.BaseRequest, query: Mapping[str, str], fault: Fault | None) -> Request:

@@ -1,7 +1,8 @@
 """Bound to a lab: virtual machines are its servers, its balancer works by ARM's rules."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,12 @@ class LabMachine:
 
     async def shut_down(self) -> None:
         """Have the server's PID 1 stop its agent and end; one that is paused hears nothing."""
-        await asyncio.to_thread(_unless_so, lambda: self._lab.stop(self.server))
+        await asyncio.to_thread(self._ask_to_end)
+
+    def _ask_to_end(self) -> None:
+        # Off already, or frozen: then the power is cut when its time is over.
+        with contextlib.suppress(LabError):
+            self._lab.stop(self.server)
 
     async def start(self) -> None:
         """Boot the server: a new life with a new boot id."""
@@ -66,13 +72,6 @@ class LabMachine:
     @property
     def _lab(self) -> Control:
         return Control(self.folder)
-
-
-def _unless_so(do: Callable[[], object]) -> None:
-    try:
-        do()
-    except LabError:  # off already, or frozen: the power is cut when its time is over
-        return
 
 
 def balancer(

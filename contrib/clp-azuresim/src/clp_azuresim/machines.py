@@ -152,7 +152,8 @@ class Machines:
         return Reply(body=body)
 
     async def _act(self, call: Call, found: VirtualMachine, action: str) -> Reply:
-        if action in {"powerOff", "restart", "redeploy"} and not found.allocated:
+        power = await found.power_state()
+        if action in {"powerOff", "restart", "redeploy"} and power.startswith("dealloc"):
             text = (
                 f"Operation '{action}' is not allowed on VM '{found.name}' since the VM is either"
                 " deallocated or marked to be deallocated."

@@ -67,6 +67,7 @@ def _folder(given: argparse.Namespace) -> Path:
 
 
 def _new(given: argparse.Namespace) -> None:
+    given.config.parent.mkdir(parents=True, exist_ok=True)
     with given.config.open("x", encoding="utf-8") as file:
         file.write(guide())
     folder = _folder(given)

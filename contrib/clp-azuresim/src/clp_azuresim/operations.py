@@ -26,7 +26,7 @@ class Status(enum.Enum):
 
 @attrs.define(kw_only=True)
 class Operation:
-    """One operation; it ends once."""
+    """One operation."""
 
     action: str
     id: str = attrs.field(factory=lambda: str(uuid.uuid4()))
@@ -37,8 +37,7 @@ class Operation:
     message: str = ""
 
     def end(self, status: Status, code: str = "", message: str = "") -> None:
-        if self.status is Status.IN_PROGRESS:
-            self.status, self.code, self.message, self.ended = status, code, message, now()
+        self.status, self.code, self.message, self.ended = status, code, message, now()
 
     def body(self) -> dict[str, object]:
         told: dict[str, object] = {"startTime": self.started}

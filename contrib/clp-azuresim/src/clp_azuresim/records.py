@@ -1,12 +1,13 @@
 """Record sets as values, and what Azure refuses to hold in one."""
 
-import ipaddress
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
+import dns.exception
+import dns.rdata
 
 from clp_azuresim.exchange import Refused, error
 
@@ -77,10 +78,10 @@ def read(name: str, kind: str, body: Any) -> RecordSet:  # noqa: ANN401 - JSON o
     properties = body.get("properties")
     if not isinstance(properties, dict):
         raise _bad("The request is missing the 'properties' of the record set.")
-    kept, check = _KINDS[kind]
+    kept, _ = _KINDS[kind]
     data = properties.get(kept)
     if data is not None:
-        _must_fit(data, kept, check)
+        _must_fit(data, kept, kind)
     return RecordSet(
         name=name,
         kind=kind,
@@ -106,55 +107,60 @@ def _metadata(value: Any) -> Mapping[str, str]:  # noqa: ANN401
     return value
 
 
-def _must_fit(data: Any, kept: str, check: Callable[[Mapping[str, Any]], None]) -> None:  # noqa: ANN401
+def _must_fit(data: Any, kept: str, kind: str) -> None:  # noqa: ANN401
+    """Refuse what no name server could serve."""
     records = data if kept.endswith("s") else [data]
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
         raise _bad(f"The value of '{kept}' is invalid.")
     for record in records:
-        check(record)
+        try:
+            dns.rdata.from_text("IN", kind, _KINDS[kind][1](record))
+        except (AttributeError, KeyError, ValueError, dns.exception.DNSException):
+            address = record.get("ipv4Address") or record.get("ipv6Address")
+            version = {"A": "4", "AAAA": "6"}.get(kind)
+            what = f"IPv{version} address '{address}'" if version else f"{kind} record"
+            raise _bad(f"The {what} is invalid.") from None
 
 
-def _is_v4(record: Mapping[str, Any]) -> None:
-    address = record.get("ipv4Address")
-    try:
-        ipaddress.IPv4Address(address)
-    except ValueError:
-        raise _bad(f"The IPv4 address '{address}' is invalid.") from None
+def texts(each: RecordSet) -> Iterator[str]:
+    """Give the records of a set as a zone file writes them."""
+    for kept in each.data.values():
+        for record in kept if isinstance(kept, list) else [kept]:
+            yield _KINDS[each.kind][1](record)
 
 
-def _is_v6(record: Mapping[str, Any]) -> None:
-    address = record.get("ipv6Address")
-    try:
-        ipaddress.IPv6Address(address)
-    except ValueError:
-        raise _bad(f"The IPv6 address '{address}' is invalid.") from None
+def _soa(record: Mapping[str, Any]) -> str:
+    names = ("serialNumber", "refreshTime", "retryTime", "expireTime", "minimumTTL")
+    numbers = " ".join(str(record[name]) for name in names)
+    return f"{_dotted(record['host'])} {_dotted(record['email'])} {numbers}"
 
 
-def _has(*names: str) -> Callable[[Mapping[str, Any]], None]:
-    def check(record: Mapping[str, Any]) -> None:
-        for name in names:
-            if (
-                record.get(name) in {None, ""}
-                if isinstance(record.get(name), str | None)
-                else False
-            ):
-                raise _bad(f"The record is missing '{name}'.")
-
-    return check
+def _dotted(name: str) -> str:
+    return f"{name.rstrip('.')}."
 
 
-_KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], None]]] = {
-    "A": ("ARecords", _is_v4),
-    "AAAA": ("AAAARecords", _is_v6),
-    "CNAME": ("CNAMERecord", _has("cname")),
-    "MX": ("MXRecords", _has("exchange", "preference")),
-    "NS": ("NSRecords", _has("nsdname")),
-    "PTR": ("PTRRecords", _has("ptrdname")),
-    "SOA": ("SOARecord", _has("host")),
-    "SRV": ("SRVRecords", _has("target", "port", "priority", "weight")),
-    "TXT": ("TXTRecords", _has("value")),
+def _quoted(record: Mapping[str, Any]) -> str:
+    parts = record["value"] if isinstance(record["value"], list) else [record["value"]]
+    escaped = (str(part).replace("\\", "\\\\").replace('"', '\\"') for part in parts)
+    return " ".join(f'"{part}"' for part in escaped)
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "A": ("ARecords", lambda record: str(record["ipv4Address"])),
+    "AAAA": ("AAAARecords", lambda record: str(record["ipv6Address"])),
+    "CNAME": ("CNAMERecord", lambda record: _dotted(record["cname"])),
+    "MX": ("MXRecords", lambda record: f"{record['preference']} {_dotted(record['exchange'])}"),
+    "NS": ("NSRecords", lambda record: _dotted(record["nsdname"])),
+    "PTR": ("PTRRecords", lambda record: _dotted(record["ptrdname"])),
+    "SOA": ("SOARecord", _soa),
+    "SRV": (
+        "SRVRecords",
+        lambda record: (
+            f"{record['priority']} {record['weight']} {record['port']} {_dotted(record['target'])}"
+        ),
+    ),
+    "TXT": ("TXTRecords", _quoted),
 }
-KINDS = frozenset(_KINDS)
 
 
 def _bad(text: str) -> Refused:

@@ -63,7 +63,7 @@ class Simulator:
         self.zones = Zones(plan.subscription, [_zone(each) for each in plan.zones])
         self.balancers = Balancers(plan)
         self.arm = self._arm((self.machines, self.zones, self.balancers))
-        self.front = Front("arm", self._answer, self.faults, self.journal)
+        self.front = Front(_service_of, self._answer, self.faults, self.journal)
         self.name_servers: NameServers | None = None
         self._fronts = self._imds(made)
 
@@ -96,7 +96,7 @@ class Simulator:
         for place, sharers in _by_place(machines).items():
             services = [self._service(each) for each in sharers]
             answer = services[0].answer if len(services) == 1 else shared(services)
-            fronts[place] = Front("imds", answer, self.faults, self.journal)
+            fronts[place] = Front(lambda _: "imds", answer, self.faults, self.journal)
         return fronts
 
     def _service(self, found: VirtualMachine) -> Imds:
@@ -109,7 +109,7 @@ class Simulator:
         )
 
     async def _answer(self, request: Request) -> tuple[Reply, str]:
-        if request.path.lower().startswith("/subscriptions"):
+        if _service_of(request.path) == "arm":
             return await self.arm.answer(request)
         return self.directory.answer(request)
 
@@ -190,6 +190,10 @@ class Simulator:
             await front.stop()
         if self.name_servers is not None:
             await self.name_servers.stop()
+
+
+def _service_of(path: str) -> str:
+    return "arm" if path.lower().startswith("/subscriptions") else "entra"
 
 
 def _place(machine: MachinePlan) -> str:

@@ -31,12 +31,12 @@ async def read(config: Config, name: str, timeout: int) -> Machine:  # noqa: ASY
     question = machines.get(group, name, expand="instanceView")
     found: Any = await azure.ask(f"VM {name} in {group}", question, timeout)
     view = found.instance_view
-    made_as = found.os_profile.computer_name if found.os_profile else ""
     return Machine(
         name=name,
         resource_group=group,
         vm_id=found.vm_id or "",
-        computer_name=(view.computer_name if view else "") or made_as or "",
+        computer_name=(view.computer_name or "") if view else "",
+        made_as=(found.os_profile.computer_name or "") if found.os_profile else "",
         tag=_tag(found.tags or {}),
         power=_power(view.statuses or () if view else ()),
     )

@@ -21,7 +21,8 @@ class Machine:
     Attributes:
         name, resource_group: as the configuration has them.
         vm_id: Azure's number of it: another one after it was deleted and made anew.
-        computer_name: as it calls itself, or, while it is off, as it was made to.
+        computer_name: as it calls itself, which Azure has from the agent in it; empty: not known.
+        made_as: how it was to call itself when it was made; empty: it was made from a disk.
         tag: the value of the tag ``clpcore-server``; empty: it has none.
         power: the last word of PowerState/...; empty: Azure did not say.
 
@@ -31,6 +32,7 @@ class Machine:
     resource_group: str
     vm_id: str
     computer_name: str = ""
+    made_as: str = ""
     tag: str = ""
     power: str = ""
 
@@ -99,13 +101,19 @@ def tell(meant: Meant, found: Machine) -> tuple[Kin, str]:
         why = f"{found} is not where this server is: subscription {own.subscription_id}, resource"
         why += f" group {own.resource_group}. Correct them, or {_tag(meant)}"
         return Kin.STRANGER, why
-    if not found.computer_name:
+    name = found.computer_name or found.made_as
+    if not name:
         why = f"{found} does not say what it calls itself, and may not be {meant.server}:"
         return Kin.UNKNOWN, f"{why} {_tag(meant)}"
-    if _same(found.computer_name, meant.server):
+    if _same(name, meant.server):
         return Kin.SAME, ""
-    why = f"{found} calls itself {found.computer_name}, and not {meant.server}. {_name(meant)}"
+    why = f"{found} calls itself {name}, and not {meant.server}. {_name(meant)}"
     return Kin.STRANGER, f"{why}, or {_tag(meant)}"
+
+
+def lasts(server: str, found: Machine) -> bool:
+    """Tell whether *found* is known as *server* also when it hangs, and its agent says nothing."""
+    return bool(found.tag) or _same(found.made_as, server)
 
 
 def _same(one: str, other: str) -> bool:

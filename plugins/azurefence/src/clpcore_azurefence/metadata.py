@@ -14,6 +14,7 @@ from clpcore_azurefence.identity import Own
 _ADDRESS: Final = "http://169.254.169.254"
 _SAME: Final = "AZURE_POD_IDENTITY_AUTHORITY_HOST"  # where the SDK looks for it, too
 _PATH: Final = "/metadata/instance/compute?api-version=2021-02-01"
+_HEADERS: Final = {"Metadata": "true"}
 _LONGEST: Final = 1 << 20  # bytes of an answer
 
 
@@ -30,17 +31,13 @@ async def own(timeout: int) -> Own:  # noqa: ASYNC109 - milliseconds
     limit = aiohttp.ClientTimeout(total=timeout / 1_000)
     try:
         async with (
-            aiohttp.ClientSession(timeout=limit, trust_env=False) as http,  # never through a proxy
-            http.get(
-                service + _PATH, headers={"Metadata": "true"}, allow_redirects=False
-            ) as answer,
+            aiohttp.ClientSession(timeout=limit, trust_env=False) as http,  # through no proxy
+            http.get(service + _PATH, headers=_HEADERS, allow_redirects=False) as answer,
         ):
             body = await answer.content.read(_LONGEST)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        why = (
-            f"which machine of Azure's this server is, is not known: {url.partition('/m')[0]} does"
-        )
-        raise api.Failed(f"{why} not answer ({type(error).__name__})") from error
+        why = f"{service} does not answer ({type(error).__name__})"
+        raise api.Failed(f"which machine this server is in Azure is not known: {why}") from error
     return read(body)
 
 

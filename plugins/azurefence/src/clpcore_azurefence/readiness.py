@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from clpcore import api
+from clpcore_azurefence import identity
 from clpcore_azurefence.identity import Machine
 from clpcore_lib_azure import Denied, Silent
 
@@ -55,6 +56,10 @@ def _judged(seen: Seen) -> tuple[api.Health, str]:
     if low:
         said = f"Azure is about to throttle: it allows {', '.join(low)} more. Ask it less often"
         return api.Health.WARNING, said
+    if seen.machine and not identity.lasts(seen.victim, seen.machine):
+        what = f"{seen.machine} is known as {seen.victim} only while its agent answers: not when it"
+        what += f" hangs. Give it the tag {identity.TAG} = {seen.victim}"
+        return api.Health.WARNING, what
     power = seen.machine.power if seen.machine and seen.machine.power else "of unknown power"
     said = f"{seen.machine} is {seen.victim}, is {power}, and may be powered off"
     return api.Health.NORMAL, f"{said}; {seen.blind}" if seen.blind else said

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 def warm_up() -> None:
     """Import the SDK, so that no forced stop waits for it."""
     from clpcore_azurefence import fence  # noqa: F401, PLC0415 - 0.4 s, 40 MiB
+    from clpcore_lib_azure import session  # noqa: PLC0415 - as above
+
+    session.warm_up()
 
 
 def _make(config: Config) -> AzureFence:

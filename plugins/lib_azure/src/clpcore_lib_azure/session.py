@@ -30,6 +30,7 @@ _C = TypeVar("_C")
 
 _CONNECT: Final = 3.0  # seconds; Azure's front ends answer within tenths
 _READ: Final = 10.0
+_PARTING: Final = 0.1
 _IDLE: Final = 30.0  # seconds that a connection is kept; Azure's close theirs after minutes
 _BUDGET: Final = "x-ms-ratelimit-remaining-"
 _LATE: Final = (
@@ -101,6 +102,7 @@ class Session:
         self._credential = self._signer()
         self._clients: dict[type, Any] = {}
         self._closing: asyncio.Task[None] | None = None
+        self._cut_short = False
 
     def client(self, kind: Callable[..., _C]) -> _C:
         """Give the session's client of this class of the SDK, made when first asked for."""
@@ -142,7 +144,11 @@ class Session:
         try:
             async with asyncio.timeout(max(0, timeout) / 1_000):
                 return await question
+        except asyncio.CancelledError:
+            self._cut_short = True
+            raise
         except Exception as error:  # the SDK raises what its libraries do
+            self._cut_short |= isinstance(error, TimeoutError)
             raise told(error, what, self.account) from error
         finally:
             if asyncio.iscoroutine(question):
@@ -166,6 +172,9 @@ class Session:
                 await each.close()
         self._clients.clear()
         await self._http.close()
+        # Its connections are closed in the loop's next rounds; TLS still says good-bye on those
+        # whose answer was not waited for.
+        await asyncio.sleep(_PARTING if self._cut_short else 0)
 
     # -- parts
 

@@ -1,4 +1,4 @@
-"""Drivers that must warm up: one that does, and one for faulty_cold that cannot."""
+"""A plugin whose driver must warm up."""
 
 import attrs
 
@@ -26,10 +26,6 @@ class Warm:
         pass
 
 
-def _fails() -> None:
-    raise ImportError("no cloud here")
-
-
 WARM = api.DriverSpec(
     kind=api.Kind.RESOURCE,
     name="warm",
@@ -39,7 +35,6 @@ WARM = api.DriverSpec(
     make=Warm,
     warm_up=lambda: _warm.append("once"),
 )
-COLD = attrs.evolve(WARM, name="cold", warm_up=_fails)
 
 
 @api.hookimpl
