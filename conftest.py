@@ -30,6 +30,12 @@ hypothesis.settings.load_profile("clpcore")
 _GRACE = 2.0  # seconds that a thread or a process may take to end after its test
 
 
+def pytest_configure() -> None:
+    """Let what tests start heed Ctrl-C, also where a shell has begun them in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts a server
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a `netns` test where no namespace can be had; root is never excused."""

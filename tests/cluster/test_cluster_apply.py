@@ -119,7 +119,7 @@ def test_a_changed_resource_restarts_its_group_alone(make_cluster: MakeCluster) 
     changed = _EXEC2.format(timeout=30).replace("begin.sh", "other.sh")
     _write(cluster, "node1", "extra.toml", changed)
     shown = cluster.do("node1", "config", "apply", "--dry-run")
-    assert "resource exec2 of second: activate_timeout and start" in shown
+    assert "resource exec2 of second: start and activate_timeout" in shown
     assert "restarts group second" in shown
     assert "failover1" not in shown
     assert set(_revisions(cluster, "node1").values()) == {_wait_all_have(cluster, 1)}

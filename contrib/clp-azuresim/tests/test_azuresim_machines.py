@@ -140,6 +140,7 @@ def test_a_repeated_request_joins_the_first(
         azure_compute.virtual_machines.begin_power_off(
             _GROUP, "node2", skip_shutdown=True, polling=False
         )
+        time.sleep(0.02)  # or the requests are too many for Azure
         assert time.monotonic() - began < 2
     assert doubles["node2"].ends == 1
 
