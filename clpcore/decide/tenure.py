@@ -81,6 +81,20 @@ def _notice_what_is_open(turn: Turn, group: str) -> None:
         turn.tenures.put(group, Tenure(wants=Wants.CHECK))
     elif not holds and evidence.mine(turn, record) and evidence.idle(turn, group):
         turn.tenures.put(group, Tenure(wants=Wants.RELEASE))
+    elif not holds and _is_waited_for(turn, record) and evidence.idle(turn, group):
+        turn.tenures.put(group, Tenure(wants=Wants.DISCLAIM, next_at=turn.now + _AGAIN_MS))
+
+
+def _is_waited_for(turn: Turn, record: Record) -> bool:
+    """Tell whether the owner is heard and does not serve yet: perhaps for a word of this server.
+
+    A claim of this boot that comes late, of an agent before this one, makes it a suspect of a claim
+    that it never hears of.
+    """
+    if record.owner in ("", turn.me) or not record.arbitrated or not evidence.lives(turn, record):
+        return False
+    report = turn.peers[record.owner].groups.get(record.group)
+    return report is not None and report.epoch == 0
 
 
 # -- asking
@@ -97,8 +111,7 @@ def _question(turn: Turn, group: str, tenure: Tenure) -> arbitration.Question | 
         case Wants.RELEASE | Wants.DISCLAIM:
             if not evidence.idle(turn, group) or evidence.holds(turn, group):
                 return None
-            named = tenure.record.holder if tenure.record else None
-            won = named.epoch if named is not None and _is_mine(turn, named) else 0
+            won = max((each.epoch for each in _mine_in(turn, tenure.record)), default=0)
             me = Holder(turn.me, boot, max(record.epoch, won))
             releases = tenure.wants is Wants.RELEASE
             return arbitration.Release(me) if releases else arbitration.Disclaim(me)
@@ -114,6 +127,9 @@ def _claim(turn: Turn, record: Record, tenure: Tenure) -> arbitration.Question |
         return None
     if known is None:
         return arbitration.Read()
+    holder, holds = known.holder, evidence.holds(turn, group)
+    if holder is not None and _is_mine(turn, holder) and not holds:
+        return arbitration.Release(holder)  # never served by: its release may be on its way
     if any(_is_mine(turn, each) for each in known.suspects):
         return arbitration.Disclaim(Holder(turn.me, boot, known.epoch))
     if known.epoch < record.epoch and not _all_agree(turn, record):
@@ -143,6 +159,12 @@ def _is_stopped(turn: Turn, server: str) -> bool:
 
 def _is_mine(turn: Turn, holder: Holder) -> bool:
     return (holder.server, holder.boot) == (turn.me, turn.incarnation.boot)
+
+
+def _mine_in(turn: Turn, found: arbitration.Record | None) -> tuple[Holder, ...]:
+    """Give where a record names this boot, as holder or as suspect."""
+    named = () if found is None else (found.holder, *found.suspects)
+    return tuple(each for each in named if each is not None and _is_mine(turn, each))
 
 
 def _ask(turn: Turn, group: str, tenure: Tenure, question: arbitration.Question) -> None:
@@ -232,12 +254,21 @@ def _stands(turn: Turn, group: str, found: arbitration.Record) -> bool:
 
 
 def _claimed(turn: Turn, group: str, before: Tenure, found: arbitration.Record) -> None:
+    """Draw what follows from the answer to a claim, or to the look before it.
+
+    What is only found was won by a try or an agent before this one. Its release may be on its way,
+    so that it is never served by, but given back (ownership.md 3.1).
+    """
     record, holder = turn.records[group], found.holder
-    newer = holder is not None and _is_mine(turn, holder) and holder.epoch > record.epoch
+    mine = holder is not None and _is_mine(turn, holder)
+    newer = holder is not None and mine and holder.epoch > record.epoch
+    only_read = before.record is None and not evidence.holds(turn, group)
+    if mine and only_read:
+        return
     if newer or _stands(turn, group, found):  # others may have told what the answer did not
         _won(turn, group, found)
         return
-    if holder is not None and _is_mine(turn, holder):  # the journal says that it was given back
+    if mine:  # the journal says that it was given back
         turn.tenures.put(group, Tenure(wants=Wants.RELEASE, record=found))
         return
     if before.record is None and not found.lapses_in:
@@ -298,7 +329,7 @@ def _forgotten(turn: Turn) -> None:
 
 
 def _given_back(turn: Turn, group: str, found: arbitration.Record) -> None:
-    if found.holder is not None and _is_mine(turn, found.holder):
+    if _mine_in(turn, found):
         again = turn.now + turn.beat_ms  # a claim, too, whose answer was never heard
         turn.tenures.put(group, Tenure(wants=Wants.RELEASE, record=found, next_at=again))
         return
