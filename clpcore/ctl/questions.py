@@ -17,12 +17,12 @@ class Questions:
     """
 
     def __init__(self, *, asks: bool) -> None:
-        self._asks = asks
+        self.asks = asks
         self._missing: list[str] = []
 
     def ask(self, flag: str, question: str, wrong: Wrong, default: str = "") -> str:
         """Give the answer; *flag* would have said it, and *default* is what an empty one means."""
-        if not self._asks:
+        if not self.asks:
             self._missing.append(flag)
             return default
         while True:
@@ -34,14 +34,14 @@ class Questions:
 
     def offer(self, question: str, wrong: Wrong, default: str) -> str:
         """Give the answer, or *default* where nobody is there: no flag need say it."""
-        return self.ask("", question, wrong, default) if self._asks else default
+        return self.ask("", question, wrong, default) if self.asks else default
 
     def ask_list(
         self, flag: str, first: str, more: str, wrong: Callable[[str, list[str]], str]
     ) -> list[str]:
         """Give one answer or more, until an empty one; *wrong* sees those before, too."""
         found = [self.ask(flag, first, lambda text: wrong(text, []))]
-        while self._asks:
+        while self.asks:
             answer = self.ask(flag, more, lambda text: wrong(text, found) if text else "")
             if not answer:
                 break

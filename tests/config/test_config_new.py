@@ -14,11 +14,19 @@ import pytest
 from clpcore import config, host
 from clpcore.api import DriverSpec, Kind
 from clpcore.config import new
-from clpcore.config.new import Shape, Wanted
+from clpcore.config.wanted import Account, Shape, Wanted
 from clpcore.ctl.main import main
 from clpcore.model.reasons import Severity
 
 _SERVERS = (("node1", "10.5.0.110"), ("node2", "10.5.0.111"))
+_ID = "22222222-2222-2222-2222-222222222222"
+_ACCOUNT = ["--subscription", _ID, "--resource-group", "TestGroup1"]
+_MORE = {  # what a kind must be told
+    "dns": ["--zone", "cluster1.zone", "--record-set", "test-record1", *_ACCOUNT],
+    "internal-lb-dsr": ["--address", "10.5.0.200"],
+    "on-premises": ["--address", "10.5.0.100"],
+}
+_DNS = " ".join(["--kind dns", *_MORE["dns"]])
 _FLAGS = ["--name", "C1", "--server", "node1=10.5.0.110", "--server", "node2=10.5.0.111"]
 
 Run = Callable[..., tuple[int, str, str]]
@@ -45,11 +53,11 @@ def _check(folder: Path) -> config.Loaded:
 
 @pytest.mark.parametrize("kind", [shape.value for shape in Shape])
 def test_every_kind_passes_the_check(kind: str, run: Run, tmp_path: Path) -> None:
-    more = ["--address", "10.5.0.100"] if kind == "on-premises" else []
-    code, out, err = run("--kind", kind, *more, *_FLAGS)
+    code, out, err = run("--kind", kind, *_MORE.get(kind, []), *_FLAGS)
     assert (code, err) == (0, "")
     loaded = _check(tmp_path / "made")
-    assert [problem.key for problem in loaded.problems] == ["cluster.unproven_takeover"]
+    risk = [] if kind == "dns" else ["cluster.unproven_takeover"]
+    assert [problem.key for problem in loaded.problems] == risk
     assert loaded.config
     assert loaded.config.server_names == ("node1", "node2")
     assert "clp keygen" in out
@@ -92,18 +100,32 @@ def test_a_script_that_nobody_has_filled_in_succeeds_and_is_warned_of(
     [
         (Shape.PUBLIC_LB, ["exec1", "lbpp1"]),
         (Shape.INTERNAL_LB, ["exec1", "lbpp1"]),
-        (Shape.DNS, ["exec1"]),
+        (Shape.INTERNAL_LB_DSR, ["exec1", "loopback1", "lbpp1"]),
+        (Shape.DNS, ["exec1", "azuredns1"]),
         (Shape.ON_PREMISES, ["exec1", "fip1"]),
     ],
 )
 def test_the_group_of_each_kind(shape: Shape, resources: list[str], tmp_path: Path) -> None:
-    wanted = Wanted(name="C1", servers=_SERVERS, shape=shape, port=26002, address="10.5.0.100")
-    loaded = _written(new.make(wanted, host.load().specs, "made"), tmp_path)
+    loaded = _written(new.make(_wanted(shape), host.load().specs, "made"), tmp_path)
     assert loaded.config
     group = loaded.config.group_by_name["failover1"]
     assert list(group.by_name) == resources
     if "lbpp1" in resources:
         assert group.by_name["lbpp1"].settings == {"port": 26002}
+
+
+def _wanted(shape: Shape) -> Wanted:
+    """Give one cluster of each shape; every answer is there, whether it is needed or not."""
+    return Wanted(
+        name="C1",
+        servers=_SERVERS,
+        shape=shape,
+        port=26002,
+        address="10.5.0.100",
+        zone="cluster1.zone",
+        record_set="www",
+        account=Account(subscription=_ID, resource_group="TestGroup1"),
+    )
 
 
 def _written(made: new.New, folder: Path) -> config.Loaded:
@@ -119,20 +141,19 @@ def test_without_its_driver_the_address_waits_in_a_file(shape: Shape, tmp_path: 
     specs: dict[tuple[Kind, str], DriverSpec] = {
         key: spec for key, spec in host.load().specs.items() if key[1] in base
     }
-    wanted = Wanted(name="C1", servers=_SERVERS, shape=shape, address="10.5.0.100")
-    made = new.make(wanted, specs, "made")
+    made = new.make(_wanted(shape), specs, "made")
     loaded = _written(made, tmp_path)
     assert loaded.config
     assert list(loaded.config.group_by_name["failover1"].by_name) == ["exec1"]
     (off,) = tmp_path.glob("conf.d/*.off")
-    assert f"pip install clpcore-{off.name.removesuffix('1.toml.off')}" in made.steps[0]
+    assert f"clpcore-{off.name.removesuffix('1.toml.off')} on every server" in made.steps[0]
     assert "Not yet" in (tmp_path / "conf.d/failover1.toml").read_text()
 
 
 def test_a_folder_that_holds_anything_is_not_touched(run: Run, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     (tmp_path / "made/mine").write_text("mine")
-    code, out, err = run("--kind", "dns", *_FLAGS)
+    code, out, err = run("--kind", "public-lb", *_FLAGS)
     assert (code, out) == (1, "")
     assert "is there already, and nothing is overwritten" in err
     assert [path.name for path in tmp_path.rglob("*")] == ["made", "mine"]
@@ -140,23 +161,26 @@ def test_a_folder_that_holds_anything_is_not_touched(run: Run, tmp_path: Path) -
 
 def test_an_empty_folder_is_filled(run: Run, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
-    assert run("--kind", "dns", *_FLAGS)[0] == 0
+    assert run("--kind", "public-lb", *_FLAGS)[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ("--kind dns --server node1=10.5.0.9", "--server node1=10.5.0.9: node1 is given twice"),
-        ("--kind dns --server node3=10.5.0.110", "10.5.0.110 is the address of node1"),
-        ("--kind dns --server node3=10.5.0", "'10.5.0' is no IP address"),
-        ("--kind dns --server node,3=10.5.0.3", "'node,3' is no name"),
-        ("--kind dns --name C,1", "--name: 'C,1' is no name"),
-        ("--kind dns --port 26001", "--port: with --kind dns no load balancer probes a port"),
+        (
+            "--kind public-lb --server node1=10.5.0.9",
+            "--server node1=10.5.0.9: node1 is given twice",
+        ),
+        ("--kind public-lb --server node3=10.5.0.110", "10.5.0.110 is the address of node1"),
+        ("--kind public-lb --server node3=10.5.0", "'10.5.0' is no IP address"),
+        ("--kind public-lb --server node,3=10.5.0.3", "'node,3' is no name"),
+        ("--kind public-lb --name C,1", "--name: 'C,1' is no name"),
+        (f"{_DNS} --port 26001", "--port: with --kind dns no load balancer probes a port"),
         ("--kind public-lb --port 99999", "'99999' is no port"),
         ("--kind public-lb --port 0", "'0' is no port"),
         ("--kind internal-lb --address 10.5.0.9", "--address: with --kind internal-lb no server"),
-        ("--kind dns --address 10.5.0.9", "--address: with --kind dns no server"),
+        (f"{_DNS} --address 10.5.0.9", "--address: with --kind dns no server"),
         ("--kind on-premises --address here", "--address: 'here' is no IP address"),
         ("--kind on-premises --address 10.5.0.111/24", "10.5.0.111 is the address of node2"),
     ],
@@ -204,7 +228,7 @@ def test_nobody_to_ask_is_told_what_is_missing(
 
 @pytest.mark.parametrize("server", ["node1", "=10.0.0.1", "node1="])
 def test_a_server_without_an_address_is_refused(server: str, run: Run) -> None:
-    code, _, err = run("--kind", "dns", "--name", "C1", "--server", server)
+    code, _, err = run("--kind", "public-lb", "--name", "C1", "--server", server)
     assert code == 2
     assert f"--server {server}: write a name and an address" in err
 
@@ -216,17 +240,18 @@ class _Terminal(io.StringIO):
 
 def test_at_a_terminal_it_asks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["", "nonsense", "on-premises", "node1=10.5.0.110", "no", "node2=10.5.0.110"]
-    answers += ["node2=10.5.0.111", "", "", "10.5.0.100", ""]
+    answers += ["node2=10.5.0.111", "", "", "10.5.0.100", "", ""]
     monkeypatch.setattr("sys.stdin", _Terminal("\n".join(answers)))
     code, out, err = run("--json")
     assert code == 0, err
     assert json.loads(out)["ok"] is True  # the questions are on stderr
     assert err.count("Kind [") == 2
-    assert "'nonsense' is none of public-lb, internal-lb, dns, on-premises" in err
+    assert "'nonsense' is none of public-lb, internal-lb, internal-lb-dsr, dns, on-premises" in err
     assert err.count("First server") == 1
     assert err.count("Next server") == 4
     assert "10.5.0.110 is the address of node1" in err
     assert err.count("Floating address") == 2
+    assert err.count("URL of a witness") == 1
     loaded = _check(tmp_path / "made")
     assert loaded.config
     assert loaded.config.name == "Cluster1"
@@ -236,7 +261,7 @@ def test_at_a_terminal_it_asks(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
 def test_behind_a_load_balancer_it_asks_for_the_port(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", _Terminal("public-lb\n0\n26005\n"))
+    monkeypatch.setattr("sys.stdin", _Terminal("public-lb\n0\n26005\nno\n\n"))
     code, _, err = run(*_FLAGS)
     assert code == 0, err
     assert "'0' is no port" in err

@@ -102,6 +102,16 @@ def test_servers_addresses_and_zones_are_the_clusters(name: str, registry: host.
     assert made == [(each.name, each.interconnect[0], each.zone) for each in cluster.servers]
 
 
+@pytest.mark.parametrize("name", _WHERE)
+def test_the_forced_stop_is_of_its_machines(name: str, registry: host.Registry) -> None:
+    template, cluster = Template.read(*_WHERE[name]), _cluster(name, registry)
+    (stop,) = cluster.fencings
+    made = [each["name"] for each in template.values["servers"]]
+    assert [stop.settings_for(each)["vm_name"] for each in cluster.server_names] == made
+    if stop.settings.get("managed_identity"):
+        assert "type: 'SystemAssigned'" in (_TEMPLATES / "servers.bicep").read_text()
+
+
 @pytest.mark.parametrize("name", _BALANCED)
 def test_the_probe_asks_the_clusters_port(name: str, registry: host.Registry) -> None:
     template, cluster = Template.read(*_WHERE[name]), _cluster(name, registry)

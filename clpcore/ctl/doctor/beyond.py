@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clpcore.model.config import ClusterConfig
     from clpcore.model.driven import Driven
 
+_TEXTS: Final = 4  # of a finding: severity, what, value, remedy
 _GROUP: Final = "clpcore.checks"
 _SECONDS: Final = 7  # for one check, with all that it has to load
 _FOR_LOADING: Final = 2  # of them
@@ -59,8 +60,11 @@ def _examine(name: str, case: Case) -> Iterator[Finding]:
 def _read(lines: bytes) -> Iterator[Finding]:
     for line in lines.splitlines(keepends=True):
         if line.endswith(b"\n"):  # it was killed in the middle of another
-            severity, *texts = json.loads(line)
-            yield Finding(Severity(severity), *texts)
+            texts = json.loads(line)
+            if len(texts) != _TEXTS or not all(isinstance(text, str) for text in texts):
+                raise Blind(said("the check of the plugin failed: {why}", why=f"{texts!r:.200}"))
+            severity, *rest = texts
+            yield Finding(Severity(severity), *rest)
 
 
 # -- in the process of one check

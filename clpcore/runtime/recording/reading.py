@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ def _packed(bundle: Path) -> list[Source]:
                 if size > _PACKED:
                     raise UnplayableError(f"{bundle}: more than {_PACKED} bytes of segments")
                 found[member.name] = Source(member.name, functools.partial(io.BytesIO, data))
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise UnplayableError(f"{bundle} is no support bundle: {error}") from None
     return [found[name] for name in sorted(found)]
 

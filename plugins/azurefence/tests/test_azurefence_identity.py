@@ -6,7 +6,8 @@ import attrs
 import pytest
 
 from clpcore_azurefence import identity
-from clpcore_azurefence.identity import Kin, Machine, Meant, Own
+from clpcore_azurefence.identity import Kin, Machine, Meant
+from clpcore_lib_azure.metadata import Own
 
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 OWN = Own(name="node1", resource_group="TestGroup1", subscription_id=SUBSCRIPTION, vm_id="one")

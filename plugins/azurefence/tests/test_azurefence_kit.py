@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from clpcore.testing import FenceSuite, World
-from clpcore_azurefence import asking, metadata, spec
-from clpcore_azurefence.identity import Machine, Own
+from clpcore_azurefence import asking, spec
+from clpcore_azurefence.identity import Machine
 from clpcore_azurefence.settings import Config
+from clpcore_lib_azure import metadata
 
 SETTINGS: Mapping[str, Any] = {
     "subscription_id": "22222222-2222-2222-2222-222222222222",
@@ -16,7 +17,7 @@ SETTINGS: Mapping[str, Any] = {
     "managed_identity": True,
     "vm_name": "node-2",
 }
-_OWN = Own(
+_OWN = metadata.Own(
     name="node-1",
     resource_group="testgroup1",
     subscription_id=SETTINGS["subscription_id"],

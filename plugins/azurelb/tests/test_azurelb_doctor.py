@@ -20,7 +20,7 @@ from clp_azuresim.balancers import Balancers
 from clp_azuresim.beside import simulated
 from clp_azuresim.roles import Role
 from clpcore import api
-from clpcore_azurelb import doctor, metadata
+from clpcore_azurelb import doctor
 from clpcore_lbpp.resource import Answer, Config
 from clpcore_lib_azure import Account
 from clpcore_loopback.resource import Config as Loopback
@@ -195,14 +195,14 @@ def test_the_machines_own_identity_asks_where_no_account_is_named(
 ) -> None:
     found = make_azure()
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", found.imds["node1"])
-    account = metadata.account()
+    account = doctor.own_account()
     assert (account.subscription_id, account.resource_group, account.managed_identity) == (
         azure.SUBSCRIPTION,
         azure.RESOURCE_GROUP,
         True,
     )
     there = attrs.evolve(account, resource_manager=found.url, ca_bundle=str(found.ca_file))
-    monkeypatch.setattr(metadata, "account", lambda: there)
+    monkeypatch.setattr(doctor, "own_account", lambda: there)
     assert _severities(_cluster()) == ["ok"] * 4
 
 
@@ -210,7 +210,7 @@ def test_where_no_metadata_service_answers_it_is_unknown(monkeypatch: pytest.Mon
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
     ((_, (severity, text)),) = _look(_cluster()).items()
     assert severity == "unknown"
-    assert "the metadata service of the machine does not answer" in text
+    assert "which machine this server is in Azure is not known" in text
 
 
 @pytest.mark.parametrize("platform", ["onpremises", "lab"])

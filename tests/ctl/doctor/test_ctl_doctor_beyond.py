@@ -95,6 +95,13 @@ def test_what_a_check_prints_or_how_it_ends_does_no_harm(examine: Examine) -> No
     assert [severity for severity, *_ in found[3:]] == ["unknown"]
 
 
+def test_a_finding_that_is_none_is_not_shown(examine: Examine) -> None:
+    *before, (severity, what, value) = examine("yield api.Finding(ok, 'weight', 12)")
+    assert before == _GOOD
+    assert (severity, what) == ("unknown", "cannot be looked at")
+    assert "the check of the plugin failed: ['ok', 'weight', 12" in value
+
+
 def test_a_check_that_hangs_ends_in_time(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beyond, "_SECONDS", 3)
     found = examine("import time; time.sleep(60)")

@@ -149,5 +149,12 @@ def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     with pytest.raises(UnplayableError, match="no support bundle"):
         sources(tmp_path / "x.tar.gz")
+    with tarfile.open(tmp_path / "x.tar.xz", "w:xz") as archive:
+        archive.addfile(tarfile.TarInfo("a.clprec"))
+    damaged = bytearray((tmp_path / "x.tar.xz").read_bytes())
+    damaged[30:34] = b"oops"
+    (tmp_path / "x.tar.xz").write_bytes(damaged)
+    with pytest.raises(UnplayableError, match="no support bundle"):
+        sources(tmp_path / "x.tar.xz")
     with pytest.raises(FileNotFoundError):
         sources(tmp_path / "none")

@@ -114,6 +114,12 @@ async def sign_in(config: Config, timeout: int) -> int | None:  # noqa: ASYNC109
     return azure.certificate.days_left(time.time()) if azure.certificate else None
 
 
+def _etag(found: Any) -> str:  # noqa: ANN401 - as below
+    if not found.etag:
+        raise ValueError(found)  # without it a write would overwrite whatever is there
+    return str(found.etag)
+
+
 def _read(config: Config, found: Any) -> Record:  # noqa: ANN401 - what the SDK made of a stranger's bytes
     """Read what Azure says of the record set.
 
@@ -128,7 +134,7 @@ def _read(config: Config, found: Any) -> Record:  # noqa: ANN401 - what the SDK 
             addresses=tuple(str(ipaddress.IPv4Address(text)) for text in given),
             ttl=int(found.ttl),
             metadata=metadata,
-            etag=str(found.etag or ""),
+            etag=_etag(found),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise clpcore_lib_azure.Silent(

@@ -67,7 +67,8 @@ async def _asked(about: str, config: Config, victim: str, until: float) -> api.F
 
 async def _seen(seen: Seen, config: Config, until: float) -> Seen:
     """Look as the driver does; raises what Azure has against it."""
-    from clpcore_azurefence import asking, metadata  # noqa: PLC0415 - as above
+    from clpcore_azurefence import asking  # noqa: PLC0415 - as above
+    from clpcore_lib_azure import metadata  # noqa: PLC0415 - as above
 
     def left() -> int:
         return min(config.request_timeout, round((until - time.monotonic()) * 1_000))

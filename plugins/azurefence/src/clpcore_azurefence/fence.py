@@ -9,12 +9,12 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from clpcore import api
-from clpcore_azurefence import asking, course, identity, metadata, readiness
+from clpcore_azurefence import asking, course, identity, readiness
 from clpcore_azurefence.course import Course, Do
-from clpcore_azurefence.identity import Kin, Machine, Meant, Own
+from clpcore_azurefence.identity import Kin, Machine, Meant
 from clpcore_azurefence.readiness import Seen
 from clpcore_azurefence.settings import Config
-from clpcore_lib_azure import Silent, Throttled
+from clpcore_lib_azure import Silent, Throttled, metadata
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ class AzureFence:
     """Stops one server; what it has learnt of the machine, it keeps for when it matters."""
 
     config: Config
-    _own: Own | None = attrs.field(default=None, init=False, repr=False)
+    _own: metadata.Own | None = attrs.field(default=None, init=False, repr=False)
     _own_trouble: str = attrs.field(default="", init=False, repr=False)
     _known_as: str = attrs.field(default="", init=False, repr=False)
 

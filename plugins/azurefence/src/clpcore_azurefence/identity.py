@@ -11,6 +11,8 @@ from typing import Final
 
 import attrs
 
+from clpcore_lib_azure.metadata import Own
+
 TAG: Final = "clpcore-server"  # its value is the server's name in the cluster
 
 
@@ -39,21 +41,6 @@ class Machine:
     def __str__(self) -> str:
         """Give it as sentences name it."""
         return f"VM {self.name} in {self.resource_group}"
-
-
-@attrs.frozen(kw_only=True)
-class Own:
-    """The machine on which this runs, as its metadata service tells it."""
-
-    name: str
-    resource_group: str
-    subscription_id: str
-    vm_id: str
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Give subscription and resource group, to compare."""
-        return self.subscription_id.lower(), self.resource_group.lower()
 
 
 class Kin(enum.Enum):

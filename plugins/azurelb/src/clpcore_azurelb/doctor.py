@@ -6,12 +6,15 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from clpcore import api
-from clpcore_azurelb import compare, metadata
+from clpcore_azurelb import compare
 from clpcore_azurelb.balancer import Balancer
 from clpcore_azurelb.compare import Expected
-from clpcore_lib_azure import Account
+from clpcore_lib_azure import Account, metadata
+
+_METADATA: Final = 2_000  # ms
 
 
 def look(cluster: api.Cluster) -> Iterator[api.Finding]:
@@ -22,7 +25,7 @@ def look(cluster: api.Cluster) -> Iterator[api.Finding]:
         return
     until = time.monotonic() + cluster.timeout / 1_000
     try:
-        accounts = accounts or (metadata.account(),)
+        accounts = accounts or (own_account(),)
     except api.Failed as error:
         yield _blind(str(error), "run it on a machine of the cluster; or compare in the portal")
         return
@@ -31,6 +34,21 @@ def look(cluster: api.Cluster) -> Iterator[api.Finding]:
     if found is not None:
         for each in wanted:
             yield from compare.compare(each, found)
+
+
+def own_account() -> Account:
+    """Give the account of the machine's own managed identity.
+
+    Raises:
+        Failed: this is no machine of Azure's, or its metadata service is silent.
+
+    """
+    own = asyncio.run(metadata.own(_METADATA))
+    return Account(
+        subscription_id=own.subscription_id,
+        resource_group=own.resource_group,
+        managed_identity=True,
+    )
 
 
 async def _ask(
