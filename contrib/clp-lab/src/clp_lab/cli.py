@@ -69,6 +69,8 @@ def _parser() -> Parser:
     _add_logs(commands)
     demo = _command(commands, "demo", _demo, "rehearse two failovers behind a load balancer")
     demo.add_argument("--conf", type=Path, metavar="FOLDER", help="another one than conf.d/demo")
+    play = _command(commands, "rehearse", _rehearse, "play what Azure can do to a cluster")
+    play.add_argument("rehearsal", nargs="?", metavar="NAME", help="which; default: list them")
     _command(commands, "down", _down, "end a lab and leave nothing behind")
     parser.verbs = tuple(commands.choices)
     return parser
@@ -148,6 +150,20 @@ def _plan(given: argparse.Namespace, key: Path) -> Plan:
 
 def _demo(given: argparse.Namespace) -> int:
     return rehearse(given.conf)
+
+
+def _rehearse(given: argparse.Namespace) -> int:
+    try:
+        # Of another distribution, which needs this one.
+        from clp_azuresim.rehearsals import programme  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"rehearsals need clp-azuresim: {error}", "pip install clp-azuresim[lab]"
+        ) from error
+    if given.rehearsal is not None:
+        return programme.rehearse(given.rehearsal)
+    print(programme.listing())
+    return 0
 
 
 def _status(given: argparse.Namespace) -> int:
