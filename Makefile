@@ -29,12 +29,12 @@ demo: setup ## the load-balancer rehearsal: two servers, faults, and the service
 	@$(BIN)/clp lab demo
 
 .PHONY: test
-test: lint ## everything: static checks, then every test
-	@$(BIN)/pytest
+test: lint ## everything: static checks, then every test; servers in namespaces one after the other
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: check
 check: lint ## what needs no root: static checks and the tests without servers in namespaces
-	@$(BIN)/pytest -m 'not netns'
+	@$(BIN)/pytest --numprocesses 2 -m 'not netns'
 
 .PHONY: lint
 lint: setup ## static checks: ruff, mypy, import rules, and that each distribution builds

@@ -36,6 +36,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep servers in namespaces to one process: beside each other they would wait for the CPU."""
+    for item in items:
+        if item.get_closest_marker("netns"):
+            item.add_marker(pytest.mark.xdist_group("netns"))
+
+
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts a server
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a `netns` test where no namespace can be had; root is never excused."""

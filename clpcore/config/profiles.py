@@ -19,7 +19,7 @@ PROFILES: Final[Mapping[Profile, Mapping[str, Defaults]]] = {
             "heartbeat_interval": 1_000,
             "heartbeat_timeout": 12_000,
             "freeze_timeout": 40_000,
-            "fence_delay": 90_000,
+            "fence_delay": 150_000,
         },
         "np": {"timeout": 3_000, "tries": 3},
     },

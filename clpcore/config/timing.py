@@ -18,9 +18,9 @@ from clpcore.model.states import Platform
 Key = tuple[str, ...]  # the path of a key
 
 FREEZE: Final = 30_000  # ms that Azure may pause a machine (reference/ha.md 6.2)
-_BEATS: Final = 3  # heartbeats that may be lost
+_BEATS: Final = 3  # that may be lost
 _WINDOW: Final = 900_000  # ms that Azure leaves before it reboots a machine
-
+_DELAYS: Final = (Policy.COHORT, Policy.FENCE)  # with a lease nobody waits
 _INTERVAL: Final = ("cluster", "heartbeat_interval")
 _TIMEOUT: Final = ("cluster", "heartbeat_timeout")
 _BUDGET: Final = ("cluster", "stop_budget")
@@ -84,7 +84,7 @@ def letters(config: ClusterConfig) -> tuple[str, ...]:
         found["A"] = ("pause of a machine on Azure", FREEZE)
     if config.fencings:
         found["X"] = ("timeout of a forced stop", _try(config))
-    if config.fencings and config.policy is Policy.COHORT:
+    if config.fencings and config.policy in _DELAYS:
         found["D"] = ("fence_delay", config.fence_delay)
     if (arbiter := config.arbiter) and arbiter.lease:
         found["S"] = ("stop_budget and a quarter", _stop(config))
@@ -116,7 +116,7 @@ def takeover(config: ClusterConfig) -> tuple[tuple[str, int], ...]:
         steps.append(("the other side's NP action", config.np_wait))
     if config.fencings:
         steps.append(("forced stop", _try(config)))
-    if config.fencings and config.arbiter is None and config.fence_delay:
+    if config.fencings and config.policy in _DELAYS and config.fence_delay:
         steps.append(("fence_delay, on the side of less rank", config.fence_delay))
     return tuple(steps)
 
@@ -219,7 +219,7 @@ def _fencing(config: ClusterConfig) -> Iterator[Rule]:
         return
     one, first = _try(config), config.fencings[0]
     later = config.longest_silence - config.heartbeat_timeout
-    if config.policy is Policy.COHORT:
+    if config.policy in _DELAYS:
         needed = duration(one + later)
         waits = f", {duration(later)} of it for a freeze that was announced" if later else ""
         yield Rule(

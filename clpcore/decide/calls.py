@@ -10,7 +10,7 @@ from clpcore.decide import (
     recovery,
     resting,
     session,
-    tenure,
+    verdicts,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model.inputs import Outcome
@@ -51,7 +51,7 @@ def _hand_over(turn: Turn, asked: Underway, matter: Matter, action: int, outcome
         case Matter.SESSION:
             session.take_renewal(turn, action, outcome)
         case Matter.TENURE:
-            tenure.take_record(turn, asked.name, action, outcome)
+            verdicts.take(turn, asked.name, action, outcome)
 
 
 def _was_cut_short(turn: Turn, asked: Underway, action: int, outcome: Outcome) -> bool:

@@ -172,8 +172,9 @@ def take_power(turn: Turn, victim: str, action: int, outcome: Outcome) -> None:
         return
     turn.fences.put(victim, attrs.evolve(local, action=0))
     if outcome.verdict is Verdict.OK and outcome.power is Power.OFF:
-        if turn.boot_of(victim).counter <= local.boot:
-            turn.intents.drop(victim)  # else it may have hit a new life: that shall be noticed
+        asked_once = local.tries == 0 and local.level == 0
+        if asked_once and turn.boot_of(victim).counter <= local.boot:
+            turn.intents.drop(victim)  # else one may hit a new life: that shall be noticed
         turn.fences.drop(victim)
         turn.say("rc431", server=victim, boot=local.boot, ms=turn.now - local.since)
         _note_end(turn, victim, local, "")

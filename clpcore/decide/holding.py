@@ -10,7 +10,7 @@ from clpcore.decide import evidence, fencing
 from clpcore.decide.turn import Turn
 from clpcore.model.guards import Tenure, Wants
 from clpcore.model.ids import Boot
-from clpcore.model.ownership import Evidence, Record, Wanted
+from clpcore.model.ownership import Evidence, Rank, Record, Wanted
 from clpcore.model.reasons import Because
 from clpcore.model.state import Claim, Goal, LocalGroup
 from clpcore.model.states import Event, Presence
@@ -81,7 +81,8 @@ def claim(turn: Turn, group: str, event: Event, previous: str) -> Because | None
 
 
 def _claim_at_arbiter(turn: Turn, group: str, event: Event, previous: str) -> None:
-    turn.tenures.put(group, Tenure(wants=Wants.CLAIM, event=event, previous=previous))
+    seen = turn.records[group].rank
+    turn.tenures.put(group, Tenure(wants=Wants.CLAIM, event=event, previous=previous, seen=seen))
     turn.groups.put(group, LocalGroup(event=event))
     turn.cold.drop(group)
 
@@ -223,11 +224,26 @@ def write_release(turn: Turn, group: str) -> None:
 
 def want(turn: Turn, group: str, wanted: Wanted) -> None:
     """Write what the operator wants of a group that nobody serves."""
-    record = turn.records[group]
     turn.cold.drop(group)
-    if record.wanted is not wanted:
-        new = attrs.evolve(record, version=turn.next_version(record), wanted=wanted)
-        put_forward(turn, new, others(turn, record))
+    if turn.records[group].wanted is not wanted:
+        _write_wanted(turn, group, wanted)
+
+
+def keep_stopped(turn: Turn, group: str) -> None:
+    """Write that the operator wants it stopped, also anew: a claim from before it is overtaken."""
+    turn.cold.drop(group)
+    _write_wanted(turn, group, Wanted.STOPPED)
+
+
+def is_overtaken(record: Record, seen: Rank) -> bool:
+    """Tell whether an operator stopped the group after whoever means to start it saw *seen*."""
+    return record.wanted is Wanted.STOPPED and record.rank > seen
+
+
+def _write_wanted(turn: Turn, group: str, wanted: Wanted) -> None:
+    record = turn.records[group]
+    new = attrs.evolve(record, version=turn.next_version(record), wanted=wanted)
+    put_forward(turn, new, others(turn, record))
 
 
 def bring_down(

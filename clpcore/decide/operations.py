@@ -11,25 +11,22 @@ from clpcore.decide import (
     evidence,
     fencing,
     freezing,
-    holding,
+    intents,
     joining,
     maintenance,
     objections,
-    placement,
-    reporting,
     spelling,
     troubles,
-    waiting,
 )
 from clpcore.decide.turn import Turn
 from clpcore.model import requests as ops
 from clpcore.model.actions import RaiseBoot
-from clpcore.model.ownership import EvidenceKind, Record, Wanted
+from clpcore.model.ownership import EvidenceKind
 from clpcore.model.peer import Forward
 from clpcore.model.reasons import Because
 from clpcore.model.requests import Request
 from clpcore.model.state import Operation
-from clpcore.model.states import Event, FinalAction, Phase, Shown
+from clpcore.model.states import Event, FinalAction, Phase
 
 # -- taking a request
 
@@ -173,13 +170,13 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR09
         return suspended
     match request.op:
         case ops.GroupStart(group=group, server=server):
-            return _start(turn, request, group, server)
+            return intents.start(turn, request, group, server)
         case ops.GroupStop(group=group):
-            return _stop(turn, request, group)
+            return intents.stop(turn, request, group)
         case ops.GroupMove(group=group, server=server):
-            return _move(turn, request, group, server, Event.MOVE)
+            return intents.move(turn, request, group, server, Event.MOVE)
         case ops.GroupFailover(group=group, server=server):
-            return _move(turn, request, group, server, Event.FAILOVER)
+            return intents.move(turn, request, group, server, Event.FAILOVER)
         case ops.MonitorSuspend(monitor=monitor):
             turn.suspended.put(monitor, True)
             turn.say("rm29", monitor=monitor, server=turn.me)
@@ -214,103 +211,6 @@ def _begin(turn: Turn, request: Request) -> Because | None:  # noqa: C901, PLR09
     return None
 
 
-def _start(turn: Turn, request: Request, group: str, server: str) -> Because | None:
-    record = turn.records[group]
-    if record.owner and evidence.lives(turn, record):
-        return _start_there(turn, request, record, server)
-    if record.owner and evidence.proof_about(turn, record.owner, record.boot) is None:
-        return fencing.blocked(turn, group, record.owner)
-    target, why = _target(turn, group, server, ())
-    if not target:
-        return why
-    waits = waiting.to_start(turn, turn.config.group_by_name[group], target)
-    if waits is None:
-        _remember(turn, request, group, target)
-        placement.nominate(turn, group, target, why)
-        return None
-    refusal = evidence.not_current(turn, group)
-    if refusal is None:  # the leader starts it as soon as the others are online
-        _remember(turn, request, group, target)
-        holding.want(turn, group, Wanted.AUTO)
-    return refusal
-
-
-def _start_there(turn: Turn, request: Request, record: Record, server: str) -> Because | None:
-    """Start what has a server: refuse, be done, or let it go on there after a failure."""
-    group, owner = record.group, record.owner
-    state, note = reporting.standing(turn, group, owner)
-    elsewhere = server not in ("", owner)
-    if state is not Shown.ERROR:
-        return messages.because("op6", group=group, server=owner) if elsewhere else None
-    if elsewhere or note is None or note.key != "rc241":
-        return note or messages.because("op16", group=group, server=owner)
-    _remember(turn, request, group, owner, epoch=record.epoch - 1)
-    placement.order_retry(turn, group)
-    return None
-
-
-def _stop(turn: Turn, request: Request, group: str) -> Because | None:
-    record = turn.records[group]
-    if record.owner and evidence.lives(turn, record):
-        _remember(turn, request, group, "")
-        placement.order_stop(turn, group, Event.STOP, stay_stopped=True)
-        return None
-    refusal = objections.unsure(turn, group)
-    if refusal is None:
-        _remember(turn, request, group, "")
-        holding.want(turn, group, Wanted.STOPPED)
-    return refusal
-
-
-def _move(turn: Turn, request: Request, group: str, server: str, event: Event) -> Because | None:
-    record = turn.records[group]
-    if not record.owner or not evidence.lives(turn, record):
-        return objections.nowhere(turn, group)
-    if server == record.owner:
-        return messages.because("op8", group=group, server=server)
-    target, why = _target(turn, group, server, (record.owner,))
-    if not target:
-        return why
-    _remember(turn, request, group, target)
-    key = "rc60" if event is Event.FAILOVER else "rc50"
-    turn.say(key, group=group, server=target, previous=record.owner)
-    placement.order_stop(turn, group, event, heir=target)
-    return None
-
-
-def _target(turn: Turn, group: str, server: str, without: tuple[str, ...]) -> tuple[str, Because]:
-    """Give the server that was named, or the best one, and why; "" and why not."""
-    if not server:
-        return placement.choose(turn, group, without=without)
-    if server not in turn.config.homes[group]:
-        return "", messages.because("rc541", server=server, group=group)
-    refusal = placement.refusal_of(turn, group, server)
-    if refusal is not None:
-        return "", refusal
-    return server, placement.named(server)
-
-
-def _remember(
-    turn: Turn, request: Request, group: str, target: str, *, epoch: int | None = None
-) -> None:
-    """Wait for the end of it; what was asked of the same group before is overtaken."""
-    for key, older in turn.operations.items():
-        if older.group == group and not older.waits:
-            turn.operations.drop(key)
-            turn.reply(older.request, messages.because("op17", group=group), ok=False)
-    turn.operations.put(
-        request.id,
-        Operation(
-            request=request,
-            at=turn.now,
-            group=group,
-            target=target,
-            epoch=turn.records[group].epoch if epoch is None else epoch,
-            sent_at=turn.now,
-        ),
-    )
-
-
 def _dummy(turn: Turn, op: ops.DummyFailure) -> Because | None:
     if not turn.verification:
         return messages.because("op9", monitor=op.monitor)
@@ -341,7 +241,7 @@ def _drain(turn: Turn, op: ops.ServerDrain) -> None:
 def _by_hand(turn: Turn, request: Request, op: byhand.Op) -> Because | None:
     refusal = byhand.begin(turn, op)
     if refusal is None:
-        _remember(turn, request, op.group, "")
+        intents.remember(turn, request, op.group, "")
     return refusal
 
 

@@ -25,6 +25,8 @@ def take_nomination(turn: Turn, letter: Nominate) -> None:
     record = turn.records.get(letter.group)
     if record is None or record.epoch != letter.epoch:
         return
+    if holding.is_overtaken(record, (letter.epoch, letter.version.round, letter.version.proposer)):
+        return  # it comes late: an operator has stopped the group since
     holding.resume(turn, letter.group)
     obstacle = holding.claim(turn, letter.group, letter.event, letter.previous)
     if obstacle is not None:

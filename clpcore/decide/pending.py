@@ -200,11 +200,14 @@ def _arrived(operation: Operation, record: Record) -> Result:
 def _is_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
     """Tell whether being online there came of it; to start what runs, as it turns out, as well."""
     starts = isinstance(operation.request.op, ops.GroupStart)
-    return record.epoch > operation.epoch or (starts and evidence.lives(turn, record))
+    runs = starts and evidence.lives(turn, record)
+    if operation.recalls:
+        runs = runs and _can_be_its_end(turn, operation, record)
+    return record.epoch > operation.epoch or runs
 
 
 def _can_be_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
-    """Tell whether an error can be news: what another server reports may be from before."""
+    """Tell whether a state can be news: what another server reports may be from before."""
     return record.owner == turn.me or turn.now - operation.at >= placement.PATIENCE_MS
 
 

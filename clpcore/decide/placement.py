@@ -307,7 +307,7 @@ def _nominate(
         if obstacle is not None:
             holding.note(turn, group, obstacle)
     else:
-        turn.send(server, Nominate(group, epoch, event, previous))
+        turn.send(server, Nominate(group, epoch, turn.records[group].version, event, previous))
 
 
 def named(server: str) -> Because:
@@ -344,7 +344,8 @@ def order_retry(turn: Turn, group: str) -> None:
     if record.owner == turn.me:
         holding.resume(turn, group)
     else:
-        turn.send(record.owner, Nominate(group, record.epoch, Event.START, record.previous))
+        again = Nominate(group, record.epoch, record.version, Event.START, record.previous)
+        turn.send(record.owner, again)
 
 
 def order_stop(

@@ -112,9 +112,9 @@ class ClusterConfig:
     fence_delay: int = setting(
         "How long the side of less rank waits before it stops the other one by force; longer than "
         "a forced stop takes. With a lease nobody waits.",
-        default=60_000,
+        default=120_000,
         unit="ms",
-        example="60",
+        example="120",
         low=0,
     )
     metrics: str = setting(

@@ -7,6 +7,7 @@ import enum
 import attrs
 
 from clpcore.model import arbitration
+from clpcore.model.ownership import Rank
 from clpcore.model.states import Event, Shown
 
 
@@ -93,12 +94,14 @@ class Tenure:
         action: the question in flight, 0: none.
         next_at: when to ask again.
         record: the group's record as the arbiter last told it.
+        seen: the rank of the journal's record when a claim began.
 
     """
 
     wants: Wants
     event: Event = Event.START
     previous: str = ""
+    seen: Rank = (0, 0, "")
     action: int = 0
     next_at: int = 0
     record: arbitration.Record | None = None

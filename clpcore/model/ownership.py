@@ -63,6 +63,9 @@ class Version:
     proposer: str = ""
 
 
+Rank = tuple[int, int, str]  # epoch, round, proposer: see Record.rank
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """A group's ownership, as one server's journal holds it.
@@ -93,7 +96,7 @@ class Record:
         return Event(self.event) if self.event in _EVENTS else default
 
     @property
-    def rank(self) -> tuple[int, int, str]:
+    def rank(self) -> Rank:
         """Give its place among the records of this group.
 
         The epoch comes first: after an unproven takeover two lines of records exist, and the

@@ -115,10 +115,11 @@ class Refuse:
 
 @attrs.frozen
 class Nominate:
-    """Please take *group*; I saw *epoch*. Carries no right: the receiver claims for itself."""
+    """Please take *group*; I saw this record. Carries no right: the receiver claims for itself."""
 
     group: str
     epoch: int
+    version: Version
     event: Event
     previous: str
 

@@ -227,6 +227,7 @@ class Operation:
         waits: whose word is awaited, with the incarnation that was asked.
         sent_at: when it was last asked for.
         failed: why the group could not be activated on the target.
+        recalls: an order to stop the group where it was may still be on its way.
 
     """
 
@@ -238,6 +239,7 @@ class Operation:
     waits: Mapping[str, Incarnation | None] = attrs.field(factory=dict)
     sent_at: int = 0
     failed: Because | None = None
+    recalls: bool = False
 
 
 @attrs.frozen(kw_only=True)

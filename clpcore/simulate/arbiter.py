@@ -29,6 +29,7 @@ class Arbiter:
     leases: dict[str, Lease] = attrs.field(factory=dict)
     longest: int = 0
     refuses_until: int = 0
+    copy: dict[str, Record] = attrs.field(factory=dict)
 
     def restart(self, now: int) -> None:
         """Forget the sessions, as a restart does; records are durable."""

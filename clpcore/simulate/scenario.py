@@ -225,6 +225,17 @@ class Scenario:
         """``forget-arbiter``: it loses all that it knew."""
         self.cluster.surroundings.arbiter.forget()
 
+    def do_copy_arbiter(self) -> None:
+        """``copy-arbiter``: somebody keeps a copy of its records."""
+        arbiter = self.cluster.surroundings.arbiter
+        arbiter.copy = dict(arbiter.records)
+
+    def do_restore_arbiter(self) -> None:
+        """``restore-arbiter``: it goes on with that copy, which must do no harm."""
+        arbiter = self.cluster.surroundings.arbiter
+        arbiter.forget()
+        arbiter.records |= arbiter.copy
+
     def do_restart_arbiter(self) -> None:
         """``restart-arbiter``: it forgets the sessions, and nothing else."""
         self.cluster.surroundings.arbiter.restart(self.cluster.now)

@@ -111,7 +111,7 @@ def test_the_longest_chain_of_deactivations_counts() -> None:
     [
         (_BASE, (90,)),
         (attrs.evolve(_BASE, nps=(NpResolution(name="p", type="pingnp"),)), (90, 13)),
-        (attrs.evolve(_BASE, fencings=(_FENCING,)), (90, 60, 60)),
+        (attrs.evolve(_BASE, fencings=(_FENCING,)), (90, 60, 120)),
         (_BOTH, (90, 60)),
         (_with(lease=120_000), (120, 60)),
     ],
@@ -177,7 +177,7 @@ def test_a_short_timeout_rests_on_freezes_that_are_announced() -> None:
 
 def test_two_servers_that_stop_each_other_may_find_silence_at_different_times() -> None:
     fast = attrs.evolve(_FAST, fencings=(_FENCING,))
-    rule = _rule(fast, "X + Z - H <= D")
+    rule = _rule(attrs.evolve(fast, fence_delay=60_000), "X + Z - H <= D")
     assert (rule.numbers, rule.holds) == ("60 + 28 = 88 <= 60 s", False)
     assert "88 s, 28 s of it for a freeze that was announced" in rule.broken
     assert _rule(attrs.evolve(fast, fence_delay=88_000), "X + Z - H <= D").holds

@@ -21,6 +21,7 @@ from clpcore.model.peer import (
     Held,
     Letter,
     MonitorReport,
+    Nominate,
     Propose,
     Records,
     Refuse,
@@ -182,6 +183,25 @@ def goal(scenario: Scenario) -> Goal:
 def test_an_order_counts_for_the_epoch_it_names(running: Scenario, epoch: int, then: Goal) -> None:
     order = StopGroup(group="failover1", epoch=epoch, event=Event.STOP, heir="", stay_stopped=True)
     say(running, order)
+    assert goal(running) is then
+
+
+@pytest.mark.parametrize(("late", "then"), [(True, Goal.NONE), (False, Goal.UP)])
+def test_a_nomination_counts_unless_an_operator_has_stopped_the_group_since(
+    running: Scenario, *, late: bool, then: Goal
+) -> None:
+    agent = running.cluster.machines["node1"].agent
+    assert agent is not None
+    running.do("node1$ clp group stop failover1")
+    running.do("run 3 s")
+    before = agent.state.kept.records["failover1"].version
+    running.do("node1$ clp group stop failover1")
+    running.do("run 3 s")
+    record = agent.state.kept.records["failover1"]
+    assert record.version > before
+    seen = before if late else record.version
+    say(running, Nominate("failover1", record.epoch, seen, Event.START, ""))
+    running.do("run 3 s")
     assert goal(running) is then
 
 

@@ -24,7 +24,6 @@ _FORBIDDEN = re.compile("|".join([_PATHS, *map(re.escape, _HOSTS)]), re.IGNORECA
 
 _LONGEST = 400  # lines; past it ask whether two ideas share the file
 _LONGER_BECAUSE: dict[str, str] = {  # path: why it is one idea all the same
-    "clpcore/decide/tenure.py": "what is asked of the arbiter, and what its answers mean",
     "plugins/exec/tests/test_exec_scripts.py": "what may become of one pair of scripts",
     "tests/ctl/test_ctl_dialogues.py": "every situation that operators read of, in a few lines",
     "tests/runtime/test_agent.py": "the life of one real agent, from start to end",
