@@ -189,6 +189,7 @@ def test_an_answer_can_take_its_time(azure: Azure, ask: Question) -> None:
 @pytest.mark.parametrize(
     "rubbish",
     [b"", b"x", b"\0" * 12, b"\xff" * 512, dns.message.make_query("x", "A").to_wire()[:-3]],
+    ids=["nothing", "a byte", "zeros", "ones", "cut"],
 )
 def test_rubbish_is_not_answered_and_ends_nothing(
     azure: Azure, ask: Question, rubbish: bytes
