@@ -95,11 +95,19 @@ def end_sessions() -> Callable[[Iterable[int]], None]:
     """Kill the sessions of what a test's drivers have kept or started, by their leaders' pids."""
     from clpcore.runtime.driving import processes  # noqa: PLC0415 - only a few tests want it
 
+    def members(leaders: set[int]) -> list[int]:
+        found = ((pid, processes.stat(pid)) for pid in processes.pids())
+        return [
+            pid
+            for pid, stat in found
+            if stat and not stat.gone and not leaders.isdisjoint({stat.session, stat.pid})
+        ]
+
     def end(leaders: Iterable[int]) -> None:
-        wanted = set(leaders)
-        for pid in processes.pids():
-            found = processes.stat(pid)
-            if found and not wanted.isdisjoint({found.session, found.pid}):
+        wanted, deadline = set(leaders), time.monotonic() + _GRACE
+        # Again, until none is left: one that was just started may have had a child meanwhile.
+        while (left := members(wanted)) and time.monotonic() < deadline:
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
