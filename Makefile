@@ -30,7 +30,7 @@ demo: setup ## the load-balancer rehearsal: two servers, faults, and the service
 
 .PHONY: test
 test: lint ## everything: static checks, then every test; servers in namespaces one after the other
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --numprocesses 2
 
 .PHONY: check
 check: lint ## what needs no root: static checks and the tests without servers in namespaces

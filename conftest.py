@@ -36,12 +36,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep servers in namespaces to one process: beside each other they would wait for the CPU."""
-    for item in items:
-        if item.get_closest_marker("netns"):
-            item.add_marker(pytest.mark.xdist_group("netns"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep servers in namespaces to one process: beside each other they would wait for the CPU.
+
+    By file, as the process that deals out the tests sees no marks.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "netns" if _starts_servers(nodeid.partition("::")[0]) else nodeid
+
+    return Scheduling(config, log)
+
+
+@functools.cache
+def _starts_servers(path: str) -> bool:
+    return "pytest.mark.netns" in Path(path).read_text(encoding="utf-8")
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture starts a server
