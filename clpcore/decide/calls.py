@@ -51,7 +51,7 @@ def _hand_over(turn: Turn, asked: Underway, matter: Matter, action: int, outcome
         case Matter.SESSION:
             session.take_renewal(turn, action, outcome)
         case Matter.TENURE:
-            verdicts.take(turn, asked.name, action, outcome)
+            verdicts.take(turn, asked.name, action, outcome, paused=asked.paused > 0)
 
 
 def _was_cut_short(turn: Turn, asked: Underway, action: int, outcome: Outcome) -> bool:

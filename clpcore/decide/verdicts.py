@@ -36,10 +36,13 @@ def as_named(turn: Turn, found: arbitration.Record | None) -> Holder | None:
     return named[0] if named else None
 
 
-def take(turn: Turn, group: str, action: int, outcome: Outcome) -> None:
-    """Note how the record stands after what was asked."""
+def take(turn: Turn, group: str, action: int, outcome: Outcome, *, paused: bool) -> None:
+    """Note how the record stands after what was asked, *paused*: before this server slept."""
     tenure = turn.tenures.get(group)
     if tenure is None or tenure.action != action:
+        return
+    if paused:  # what it says may have changed while this server did not run (R7)
+        turn.tenures.put(group, attrs.evolve(tenure, action=0, next_at=turn.now))
         return
     found = outcome.record
     if found is None:

@@ -19,7 +19,8 @@ Fault = Callable[[], str]
 # lease, forced stop. `lease`: arbiter alone; no machine is frozen for longer than `freeze`. `both`:
 # arbiter and forced stop, and freezes longer than every timeout; `error`: the same with words of
 # operators or of the power interface that are not true, and no longer freezes than `freeze`.
-KINDS: Final = ("np", "cohort", "fence", "lease", "both", "error")
+# `late`: `fence`, `lease` or `both`; what was asked of the arbiter comes when its asker has ended.
+KINDS: Final = ("np", "cohort", "fence", "lease", "both", "error", "late")
 _ARBITER: Final = {"fence": (0,), "lease": (6_000, 10_000), "both": (6_000, 10_000)}
 _FENCES: Final = ("cohort", "fence", "both", "error")
 _SETTINGS: Final = (
@@ -37,7 +38,7 @@ _PER_GROUP: Final = (
     "set lbppw{n}.interval 60000",
 )
 _WAITS: Final = (3, 40, 150, 400, 900, 2_500, 2_500, 6_000)
-_OFTEN, _SELDOM = 0.8, 0.25
+_OFTEN, _HALF, _SELDOM = 0.8, 0.5, 0.25
 
 
 def schedule(seed: int, kind: str, *, length: int = 8) -> Lines:
@@ -49,6 +50,8 @@ def schedule(seed: int, kind: str, *, length: int = 8) -> Lines:
     for n in range(1, groups + 1):
         pidw = 400 if dice.random() < _SELDOM else 60_000
         lines += [line.format(n=n, pidw=pidw) for line in _PER_GROUP]
+    late = kind == "late"
+    kind = dice.choice(tuple(_ARBITER)) if late else kind
     lines += _protection(dice, kind)
     lines += [f"lossy {name}" for name in names if dice.random() < _SELDOM]
     lines += [f"boot {name}" for name in names if dice.random() < _OFTEN] or ["boot node1"]
@@ -57,7 +60,8 @@ def schedule(seed: int, kind: str, *, length: int = 8) -> Lines:
     host = Announcer.of(f"freezes {kind} {seed}", names)
     lines += host.configuration()
     for _ in range(dice.choice((1, 2, 3, 4, length))):
-        lines += [*host.word(), deal.fault(), f"run {dice.choice(_WAITS)} ms"]
+        happens = deal.late() if late and dice.random() < _HALF else (deal.fault(),)
+        lines += [*host.word(), *happens, f"run {dice.choice(_WAITS)} ms"]
     return (*lines, "calm", "recovers")
 
 
@@ -96,6 +100,19 @@ class _Dealer:
     def fault(self) -> str:
         """Give one thing that happens."""
         return self.dice.choice(self.deals)()
+
+    def late(self) -> Lines:
+        """Give a question that arrives at the arbiter when its asker has ended, and that end."""
+        asker, server = self._server(), self._server()
+        group = f"failover{self.dice.randint(1, self.groups)}"
+        ends = ("restart-agent", "restart-agent", "kill-agent", "kill", "reboot")
+        asked = self.dice.choice(("start", "stop", "move", "failover"))
+        return (
+            f"tell witness1 {asker} arbitrate late {self.dice.randint(1, 3)}",
+            f"{server}$ clp group {asked} {group}",
+            f"run {self.dice.choice((1, 3, 8, 40, 150, 900))} ms",
+            f"{self.dice.choice(ends)} {asker}",
+        )
 
     def _server(self) -> str:
         return self.dice.choice(self.names)
