@@ -136,7 +136,7 @@ class Cluster:
     def pause(self, name: str, ms: int) -> None:
         """Freeze the machine for *ms*: its clock goes on, nothing on it runs."""
         machine = self.machines[name]
-        machine.frozen_until = self.now + ms
+        machine.frozen_until = max(machine.frozen_until, self.now + ms)
         self.after(ms, lambda: machine.thaw(self.now))
         self.hang(name, ms)
 
@@ -144,7 +144,7 @@ class Cluster:
         """Stop the agent for *ms*; the rest of the machine goes on, the watchdog, too."""
         agent = self.machines[name].agent
         if agent is not None:
-            agent.paused_until = agent.late_until = self.now + ms
+            agent.paused_until = agent.late_until = max(agent.paused_until, self.now + ms)
             self.after(ms, functools.partial(self._resume, self.machines[name], agent))
 
     def wake_up(self, name: str) -> None:
