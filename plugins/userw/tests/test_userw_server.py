@@ -84,7 +84,7 @@ def test_a_file_system_without_space_is_a_warning(tmp_path: Path) -> None:
         check=False,
     )
     assert "Health.WARNING" in done.stdout, done.stderr
-    assert "No space left on device" in done.stdout
+    assert "No space left on" in done.stdout  # the rest is cut off where the folder's name is long
 
 
 def test_processes_that_do_not_end_are_an_error_and_are_killed(

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from clpcore_witness import bench
 
 
-@pytest.fixture
-def _garbage() -> Iterator[None]:
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_garbage")
 @pytest.mark.parametrize("more", [[], ["--tls"]], ids=["HTTP", "HTTPS"])
 def test_it_measures(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--clusters", "3", "--interval", "0.1", "--renewal", "0.2", "--seconds", "0.5"]
