@@ -73,8 +73,8 @@ def _note_told(turn: Turn, sender: str, versions: Mapping[str, Version]) -> None
 
 def _learn(turn: Turn, sender: str, theirs: Record) -> None:
     group, mine = theirs.group, turn.records[theirs.group]
-    if _is_of_a_forgotten_life(turn, theirs):
-        numbering.rise_above(turn, sender, theirs.boot.counter)
+    if used := numbering.used_before(turn, theirs):
+        numbering.rise_above(turn, sender, used)
     if evidence.holds(turn, group):
         rivals.compare_holders(turn, theirs)
         return
@@ -86,12 +86,6 @@ def _learn(turn: Turn, sender: str, theirs: Record) -> None:
         _stand_aside(turn, sender, theirs)
     if theirs.owner not in ("", turn.me) and turn.groups[group].goal is Goal.NONE:
         holding.stop_without_right(turn, group)
-
-
-def _is_of_a_forgotten_life(turn: Turn, record: Record) -> bool:
-    """Tell whether this server once had the number that it has now, or a higher one."""
-    now = turn.incarnation.boot
-    return record.owner == turn.me and record.boot.counter >= now.counter and record.boot != now
 
 
 def _stand_aside(turn: Turn, sender: str, record: Record) -> None:

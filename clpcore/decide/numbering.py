@@ -5,9 +5,12 @@ from __future__ import annotations
 from clpcore.decide import evidence, holding
 from clpcore.decide.turn import Turn
 from clpcore.model.actions import RaiseBoot
+from clpcore.model.ownership import EvidenceKind, Record
 from clpcore.model.peer import Beat
 from clpcore.model.state import Goal
 from clpcore.model.states import Phase
+
+_OVER = (EvidenceKind.CLEAN, EvidenceKind.NEW_BOOT, EvidenceKind.FENCED)  # such a life has ended
 
 
 def notice(turn: Turn, sender: str, beat: Beat) -> None:
@@ -23,6 +26,22 @@ def settle(turn: Turn) -> None:
         for name, peer in turn.peers.items():
             if peer.up and peer.beat is not None:
                 notice(turn, name, peer.beat)
+        for group in turn.config.group_by_name:
+            record = turn.records[group]
+            if used := used_before(turn, record):
+                rise_above(turn, record.version.proposer, used)
+
+
+def used_before(turn: Turn, record: Record) -> int:
+    """Give the highest number that a life of this server had that its journal has lost; 0: none.
+
+    That life owned the group, or was over before another server took it.
+    """
+    now = turn.incarnation.boot
+    used = [each.boot for each in record.evidence if each.server == turn.me and each.kind in _OVER]
+    if record.owner == turn.me and record.boot != now:
+        used.append(record.boot.counter)
+    return max((number for number in used if number >= now.counter), default=0)
 
 
 def rise_above(turn: Turn, sender: str, number: int) -> None:
