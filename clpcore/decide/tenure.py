@@ -199,6 +199,11 @@ def _strike_off(turn: Turn, group: str, tenure: Tenure) -> Tenure | None:
     if not found.suspects:
         _serve(turn, group)
         return None
+    mine = [each.epoch for each in found.suspects if verdicts.is_mine(turn, each)]
+    if mine and evidence.idle(turn, group):  # of a claim whose answer was never heard
+        me = Holder(turn.me, turn.incarnation.boot, max(mine))
+        _ask(turn, group, tenure, arbitration.Disclaim(me))
+        return None
     proofs = {each: _proof(turn, each) for each in found.suspects}
     proven = {each: kind for each, kind in proofs.items() if kind is not None}
     if not proven:
