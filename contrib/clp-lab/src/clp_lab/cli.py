@@ -1,4 +1,4 @@
-"""`clp lab`: a cluster on this machine, from the command line."""
+"""`clp lab`: run a cluster on this machine and break it; rehearse with a simulated Azure."""
 
 import argparse
 import contextlib
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
         Failure: wrong usage, or it cannot be done; `clp` tells why.
 
     """
-    given = _parser().parse_args(argv)
+    given = parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = given.command
     try:
         return command(given)
@@ -52,7 +52,8 @@ def _exit_for(error: LabError) -> Exit:
     return Exit.REFUSED
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """Give the parser of all of its commands."""
     parser = Parser(
         prog="clp lab",
         description="A cluster on this machine: real agents, a network to break, a load balancer.",

@@ -1,8 +1,10 @@
 """`python -m clp_lab.torture --minutes 10`: exit 1 with a timeline when anything is wrong."""
 
 import argparse
+import os
 import random
 import sys
+from pathlib import Path
 
 from clp_lab.guarded import Protection
 from clp_lab.torture.session import torture
@@ -18,7 +20,8 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
     protection = Protection[given.protection.upper()]
     print(f"seed {seed}, {given.minutes:g} minutes, {given.protection}", flush=True)
-    result = torture(protection, given.minutes * 60, seed)
+    keep = Path(f"build/torture-{seed}-{os.getpid()}").absolute()
+    result = torture(protection, given.minutes * 60, seed, keep)
     print(result.text, flush=True)
     return 1 if result.violations else 0
 

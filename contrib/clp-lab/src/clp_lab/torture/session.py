@@ -9,6 +9,8 @@ for it is not checked here.
 
 import contextlib
 import os
+import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -46,8 +48,11 @@ class Result:
     text: str
 
 
-def torture(protection: Protection, seconds: float, seed: int) -> Result:
-    """Torture a new cluster for so long; it is gone when this returns."""
+def torture(protection: Protection, seconds: float, seed: int, keep: Path | None = None) -> Result:
+    """Torture a new cluster for so long; it is gone when this returns.
+
+    When something is wrong, its files are copied to *keep*: journals, recordings, logs.
+    """
     with _cluster(protection) as trial, _asking(trial) as answers:
         trial.home()
         nemesis = Nemesis(trial, seed, _SPARED.get(protection, ()))
@@ -58,7 +63,21 @@ def torture(protection: Protection, seconds: float, seed: int) -> Result:
         found += [f"{kind}: {one}" for kind, faults in trial.faults().items() for one in faults]
         service = Service.of(asked, end)
         text = _text(trial, nemesis, service, recoveries, found)
+        if found and keep is not None:
+            _copy(trial.lab.server(trial.names[0]).root.parent, keep)
+            text += f"\nfiles       {keep}"
     return Result(tuple(found), service, nemesis.counts, text)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """Copy the files, and nothing that is none: sockets, pipes."""
+
+    def others(where: str, names: list[str]) -> list[str]:
+        kept = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISLNK)
+        modes = {name: os.lstat(Path(where, name)).st_mode for name in names}
+        return [name for name, mode in modes.items() if not any(is_it(mode) for is_it in kept)]
+
+    shutil.copytree(folder, to, symlinks=True, ignore=others)
 
 
 def _rounds(
