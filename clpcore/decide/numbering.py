@@ -10,7 +10,7 @@ from clpcore.model.peer import Beat
 from clpcore.model.state import Goal
 from clpcore.model.states import Phase
 
-_OVER = (EvidenceKind.CLEAN, EvidenceKind.NEW_BOOT, EvidenceKind.FENCED)  # such a life has ended
+OVER = (EvidenceKind.CLEAN, EvidenceKind.NEW_BOOT, EvidenceKind.FENCED)  # such a life has ended
 
 
 def notice(turn: Turn, sender: str, beat: Beat) -> None:
@@ -38,7 +38,7 @@ def used_before(turn: Turn, record: Record) -> int:
     That life owned the group, or was over before another server took it.
     """
     now = turn.incarnation.boot
-    used = [each.boot for each in record.evidence if each.server == turn.me and each.kind in _OVER]
+    used = [each.boot for each in record.evidence if each.server == turn.me and each.kind in OVER]
     if record.owner == turn.me and record.boot != now:
         used.append(record.boot.counter)
     return max((number for number in used if number >= now.counter), default=0)

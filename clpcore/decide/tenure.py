@@ -210,10 +210,7 @@ def _strike_off(turn: Turn, group: str, tenure: Tenure) -> Tenure | None:
         first = found.suspects[0]
         holding.note(turn, group, fencing.blocked(turn, group, first.server))
         return tenure
-    words = tuple(
-        f"{each.server} boot {each.boot.counter} epoch {each.epoch}: {kind.value}"
-        for each, kind in proven.items()
-    )
+    words = tuple(verdicts.word(each, kind) for each, kind in proven.items())
     wanted = attrs.evolve(
         found,
         suspects=tuple(each for each in found.suspects if each not in proven),

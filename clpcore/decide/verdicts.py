@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import attrs
@@ -13,9 +14,10 @@ from clpcore.model import arbitration
 from clpcore.model.arbitration import Holder
 from clpcore.model.guards import Tenure, Wants
 from clpcore.model.inputs import Outcome
-from clpcore.model.ownership import Version, Wanted
+from clpcore.model.ownership import EvidenceKind, Version, Wanted
 from clpcore.model.states import Event
 
+_WORD: Final = re.compile(r"(?P<server>\S+) boot (?P<boot>[0-9]{1,18}) epoch [0-9]+: (?P<kind>.+)")
 AGAIN_MS: Final = 1_000  # at the latest, while it does not answer or refuses
 
 
@@ -90,13 +92,26 @@ def _looked(turn: Turn, group: str, wants: Wants, found: arbitration.Record) -> 
 
 def _notice_a_forgotten_life(turn: Turn, found: arbitration.Record) -> None:
     """Take a higher number when a life of this server is named that its journal has lost."""
-    now = turn.incarnation.boot
-    for each in (found.holder, *found.suspects):
-        if each is None or each.server != turn.me or each.boot == now:
-            continue
-        if each.boot.counter >= now.counter and turn.config.arbiter is not None:
-            numbering.rise_above(turn, turn.config.arbiter.name, each.boot.counter)
-            return
+    now, arbiter = turn.incarnation.boot, turn.config.arbiter
+    named = (each for each in (found.holder, *found.suspects) if each is not None)
+    lives = [(each.server, each.boot.counter) for each in named if each.boot != now]
+    lives += [life for life in map(_ended, found.evidence) if life is not None]
+    used = max((number for server, number in lives if server == turn.me), default=0)
+    if used >= now.counter and arbiter is not None:
+        numbering.rise_above(turn, arbiter.name, used)
+
+
+def word(suspect: Holder, kind: EvidenceKind) -> str:
+    """Give what the arbiter's record says of a suspect that was taken off."""
+    return f"{suspect.server} boot {suspect.boot.counter} epoch {suspect.epoch}: {kind.value}"
+
+
+def _ended(said: str) -> tuple[str, int] | None:
+    """Give server and number of a life that is over by such a word; None: it may go on."""
+    found = _WORD.fullmatch(said)
+    if found is None or found["kind"] not in {kind.value for kind in numbering.OVER}:
+        return None
+    return found["server"], int(found["boot"])
 
 
 def _renew_again(turn: Turn) -> None:

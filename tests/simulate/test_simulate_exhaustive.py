@@ -76,6 +76,8 @@ def test_a_claim_without_proof_is_found_and_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tenure, "_proof", lambda _turn, _suspect: EvidenceKind.FENCED)
     found = explored("fence", Bounds(events=2, states=20_000, every=0))
     assert found.finding is not None
+    assert "Evidence(server='node1', boot=1, kind=" in found.finding.rule
+    assert "which is not true" in found.finding.rule
     assert found.whole < found.deepest <= 2
     config = cluster("fence")
     lines = list(tell(config, starts.served(config), found.finding))

@@ -135,12 +135,16 @@ def token_first(
     name: str,
     decision: Decision,
 ) -> None:
-    """With an arbiter, only who has won a record stops its suspects by force."""
+    """With an arbiter, only who has won a record stops its suspects by force.
+
+    As it read the record last: a suspect may have said meanwhile that it has stopped.
+    """
     me, boot = name, decision.state.incarnation.boot
+    read = (tenure.record for tenure in decision.state.tenures.values())
     won = [
         each.suspects
-        for each in records.values()
-        if each.holder is not None and (each.holder.server, each.holder.boot) == (me, boot)
+        for each in (*records.values(), *read)
+        if each and each.holder and (each.holder.server, each.holder.boot) == (me, boot)
     ]
     for action in decision.actions:
         if not isinstance(action, Fence) or config.arbiter is None:
