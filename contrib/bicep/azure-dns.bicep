@@ -8,6 +8,9 @@ param adminUser string = 'clpadmin'
 @description('Public key of the administrator, as ssh-keygen writes it.')
 param adminKey string
 
+@description('Size of both servers: one that has a quota, in both zones.')
+param size string = 'Standard_D2s_v5'
+
 param servers array = [
   {
     name: 'node1'
@@ -39,6 +42,7 @@ module machines 'servers.bicep' = {
     servers: servers
     adminUser: adminUser
     adminKey: adminKey
+    size: size
   }
 }
 

@@ -10,6 +10,9 @@ param adminUser string = 'clpadmin'
 @description('Public key of the administrator, as ssh-keygen writes it.')
 param adminKey string
 
+@description('Size of both servers: one that has a quota, in both zones.')
+param size string = 'Standard_D2s_v5'
+
 param servers array = [
   {
     name: 'node1'
@@ -51,6 +54,12 @@ resource balancer 'Microsoft.Network/loadBalancers@2024-05-01' = {
     frontendIPConfigurations: [
       {
         name: frontend
+        // In every zone: else the one that fails may be the address's, and not the server's.
+        zones: [
+          '1'
+          '2'
+          '3'
+        ]
         properties: {
           privateIPAllocationMethod: 'Static'
           privateIPAddress: '10.5.0.200'
@@ -110,6 +119,7 @@ module machines 'servers.bicep' = {
     servers: servers
     adminUser: adminUser
     adminKey: adminKey
+    size: size
     pools: [
       {
         id: balancer.properties.backendAddressPools[0].id

@@ -17,7 +17,7 @@ param adminUser string
 @description('Public key of the administrator.')
 param adminKey string
 
-param size string = 'Standard_D2s_v5'
+param size string
 
 resource cards 'Microsoft.Network/networkInterfaces@2024-05-01' = [for server in servers: {
   name: '${server.name}-nic'

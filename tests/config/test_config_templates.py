@@ -140,6 +140,26 @@ def test_the_rule_fits_what_the_cluster_does_with_addresses(
         assert lbpp.settings.get("reset_ports", [8080]) == [rule["backendPort"]]
 
 
+@pytest.mark.parametrize("name", _BALANCED)
+def test_no_zone_takes_the_frontend_with_it(name: str) -> None:
+    """A frontend without zones is in one of them: its own may fail, with both servers well."""
+    template = Template.read(*_WHERE[name])
+    (frontend,) = template.resource(_BALANCER)["properties"]["frontendIPConfigurations"]
+    if "publicIPAddress" in frontend["properties"]:
+        frontend = template.resource("Microsoft.Network/publicIPAddresses")
+    assert frontend["zones"] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("name", _WHERE)
+def test_the_size_of_the_servers_can_be_chosen(name: str) -> None:
+    template = Template.read(*_WHERE[name])
+    (servers,) = [
+        each for each in template.parsed["modules"].values() if "servers" in each["config"]["name"]
+    ]
+    assert servers["config"]["params"]["size"] == "size"
+    assert template.values["size"].startswith("Standard_")
+
+
 def test_the_names_are_the_guides() -> None:
     for file in ("public-lb.bicep", "internal-lb.bicep"):
         balancer = Template.read(file, {}).resource(_BALANCER)

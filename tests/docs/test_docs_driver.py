@@ -151,7 +151,7 @@ def test_its_commands_of_the_lab_are_such() -> None:
     assert lines[0].startswith("up ")
     assert lines[-1] == "down"
     for line in lines:
-        cli._parser().parse_args(shlex.split(line))
+        cli.parser().parse_args(shlex.split(line))
 
 
 def driver(registry: host.Registry, kind: api.Kind, name: str) -> Any:  # noqa: ANN401 - either kind

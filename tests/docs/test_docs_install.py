@@ -36,3 +36,11 @@ def test_the_unit_is_where_the_page_says_and_starts_what_it_installs() -> None:
     assert "contrib/systemd/clpcore.service" in _PAGE
     assert "ExecStart=/opt/clpcore/bin/clp agent" in unit
     assert "/opt/clpcore/bin/clp " in _PAGE
+
+
+def test_an_agent_that_is_killed_is_killed_alone() -> None:
+    """Without that word systemd kills all of the unit, and with it what the cluster runs."""
+    pages = (page.read_text() for page in (_ROOT / "docs").rglob("*.md"))
+    lines = [line for page in pages for line in re.findall(r"systemctl kill[^`\n]*", page)]
+    assert lines
+    assert [line for line in lines if "--kill-whom=main" not in line] == []

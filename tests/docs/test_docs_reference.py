@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from clpcore import api
-from clpcore.ctl.main import COMMANDS
+from clpcore.ctl.main import COMMANDS, externals
 from clpcore.messages.catalogue import entries
 
 _ROOT = Path(__file__).parents[2]
@@ -58,8 +58,10 @@ def test_every_page_is_what_the_code_says(pages: dict[str, str]) -> None:
 
 
 def test_every_command_and_message_is_there(pages: dict[str, str]) -> None:
-    for word in COMMANDS:
+    for word in (*COMMANDS, *externals()):
         assert f"\n## clp {word}\n" in pages["commands.md"]
+    assert "usage: clp azure role" in pages["commands.md"]
+    assert "\n### clp lab rehearse\n" in pages["commands.md"]
     for key, entry in entries().items():
         assert f"| `{key}` | {entry.severity.value} |" in pages["messages.md"]
 

@@ -11,7 +11,7 @@ import pytest
 from clpcore import messages
 from clpcore.ctl import replay
 from clpcore.runtime.places import Root
-from clpcore.runtime.recording import recorder, ring
+from clpcore.runtime.recording import recorder, ring, sources
 
 _PAGE = (Path(__file__).parents[2] / "docs/howto/replay.md").read_text()
 
@@ -39,3 +39,7 @@ def test_sizes_times_places_and_messages_are_true() -> None:
     assert f"{Root(Path('/')).recording}, which" in _PAGE
     assert f"(`*{ring.SUFFIX}`)" in _PAGE
     assert messages.entry("pm511").remedy
+
+
+def test_what_a_bundle_may_hold_is_true() -> None:
+    assert f"more than {sources._UNPACKED // 2**30} GiB or\n  {sources._FILES} files" in _PAGE

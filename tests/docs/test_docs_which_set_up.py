@@ -73,6 +73,14 @@ def test_they_add_up() -> None:
     assert _seconds(together[2]) == [dns + least, dns + most, fast + power + probed]
 
 
+def test_the_sum_of_the_check_is_the_one_that_the_page_tells(registry: host.Registry) -> None:
+    (told,) = re.findall(r"(\d+) s for\s+these examples", _TEXT)
+    for folder in set(re.findall(r"conf\.d/([\w-]+)/", "".join(_row("example")))):
+        cluster = _example(folder, registry)
+        (stop,) = cluster.fencings
+        assert (cluster.heartbeat_timeout + stop.timeout + cluster.fence_delay) == int(told) * 1_000
+
+
 def test_each_set_up_has_its_example_and_its_kind(registry: host.Registry) -> None:
     folders = re.findall(r"conf\.d/([\w-]+)/", "".join(_row("example")))
     resources = [re.findall(r"`(\w+)`", cell) for cell in _row("resources")]
