@@ -3,10 +3,13 @@
 A distribution names its check in the entry-point group ``clpcore.checks``: the name that operators
 read, and a function that takes a ``Cluster`` and gives ``Finding`` after ``Finding``. It runs in a
 process of its own, only when the doctor is called, and may import and wait as it likes; at its
-time-out it is killed, and what it had not given yet counts as unknown.
+time-out it is killed with all that it has started, and what it had not given yet counts as unknown.
+So is one that gives more than 256 KiB of findings. The settings of drivers are pickled on the way
+to it: their classes are found by their names.
 
 Another function may be a command, ``clp NAME WORD ...``: entry-point group ``clpcore.readers``. It
 is given a ``Cluster`` and the words, and gives the text to print; ``Misconfigured`` is wrong usage.
+Its module's docstring is its help: the first line is for ``clp --help``, then comes how to call it.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from clpcore.ctl.replayed import Replay
-    from clpcore.runtime.recording.reading import Source
+    from clpcore.runtime.recording.sources import Source
 
 UNREADABLE: Final = Exit(2)
+_NAME: Final = "name a folder with segments, a segment, or a support bundle; an agent makes them"
 
 
 def parser() -> Parser:
@@ -29,7 +30,8 @@ def parser() -> Parser:
         "replay",
         "Decide again, with the rules of this version, on what an agent has recorded, and show "
         "where the decisions differ; --show: all of them. It needs no agent and works on any "
-        "machine. Exit 0: none differs, 1: some do, 2: something cannot be read.",
+        "machine. Exit 0: none differs, 1: some do, 2: something cannot be read, or nothing is "
+        "there to decide on.",
         service="nothing happens to it; this only computes.",
         example="""
             clp replay                                 of this server
@@ -65,7 +67,7 @@ def run(args: Namespace) -> Exit:
     sys.stdout.flush()
     if replay.differ:
         return Exit.REFUSED
-    return UNREADABLE if replay.unread else Exit.DONE
+    return UNREADABLE if replay.unread or not replay.inputs else Exit.DONE
 
 
 def _own() -> Path:
@@ -75,16 +77,18 @@ def _own() -> Path:
 
 
 def _sources(place: Path) -> list[Source]:
-    from clpcore.runtime.recording import reading
+    from clpcore.runtime.recording import sources
+    from clpcore.runtime.recording.reading import UnplayableError
 
     try:
-        return reading.sources(place)
-    except reading.UnplayableError as why:
-        remedy = "name a folder, a segment or a support bundle"
-        raise Failure(UNREADABLE, str(why), remedy) from None
-    except OSError as error:
+        return sources.sources(place)
+    except UnplayableError as why:
+        raise Failure(UNREADABLE, str(why), _NAME) from None
+    except PermissionError as error:
         remedy = "the recording of a server is readable by root alone"
         raise Failure(UNREADABLE, f"{place}: {error.strerror}", remedy) from None
+    except OSError as error:
+        raise Failure(UNREADABLE, f"{place}: {error.strerror}", _NAME) from None
 
 
 def _lines(args: Namespace, replay: Replay) -> Iterator[str]:

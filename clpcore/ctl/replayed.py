@@ -17,7 +17,8 @@ from clpcore.model.reasons import Because
 from clpcore.model.state import ClusterState
 from clpcore.runtime.recording import playing, reading
 from clpcore.runtime.recording.lines import Heading, Turned
-from clpcore.runtime.recording.reading import Segment, Source, UnplayableError
+from clpcore.runtime.recording.reading import Segment, UnplayableError
+from clpcore.runtime.recording.sources import Source
 from clpcore.wire import values
 
 _AHEAD: Final = " " * 12  # below the time of a line

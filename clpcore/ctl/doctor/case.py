@@ -33,6 +33,15 @@ _ANSWER: Final = 3.0  # seconds for the agent here
 _ELSEWHERE: Final = 4.5  # seconds for those of the other servers
 
 
+@attrs.frozen
+class Silent:
+    """An agent said nothing; says why. *gone*: there is none, as far as anybody can tell."""
+
+    why: str
+    remedy: str = ""
+    gone: bool = False
+
+
 @attrs.frozen(kw_only=True)
 class Problem:
     """One problem of the configuration; *place* is where it stands."""
@@ -45,11 +54,15 @@ class Problem:
 
 @attrs.frozen(kw_only=True)
 class Configured:
-    """The configuration that is used, or why there is none; *folder* is where it was read."""
+    """The configuration that is used, or why there is none; *folder* is where it was read.
+
+    *packed*: as the checks of plugins get it. This process loads no plugin, and could not read it.
+    """
 
     config: ClusterConfig | None
     folder: str
     problems: tuple[Problem, ...] = ()
+    packed: bytes | Silent = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -62,15 +75,6 @@ class Told:
     version: str
     offset: int
     fuzz: int
-
-
-@attrs.frozen
-class Silent:
-    """An agent said nothing; says why. *gone*: there is none, as far as anybody can tell."""
-
-    why: str
-    remedy: str = ""
-    gone: bool = False
 
 
 Elsewhere = Mapping[str, Told | Silent]
@@ -114,6 +118,12 @@ class Case:
     def others(self) -> tuple[Server, ...]:
         """Give the other servers of the configuration; raises Blind."""
         return tuple(each for each in self.config.servers if each is not self.me)
+
+    def for_plugins(self) -> bytes:
+        """Give the configuration as the checks of plugins get it; raises Blind."""
+        if isinstance(self.configured.packed, Silent):
+            raise Blind(self.configured.packed.why, self.configured.packed.remedy)
+        return self.configured.packed
 
     def asked(self) -> Document:
         """Give what the agent says of itself; raises Blind."""
@@ -213,7 +223,22 @@ def _read(where: Whereabouts, folder: Path, registry: Registry) -> Configured:
         )
         for each in loaded.problems
     )
-    return Configured(config=loaded.config, folder=str(folder), problems=problems)
+    return Configured(
+        config=loaded.config,
+        folder=str(folder),
+        problems=problems,
+        packed=_packed(loaded.config, registry, where.server) if loaded.config else b"",
+    )
+
+
+def _packed(config: ClusterConfig, registry: Registry, server: str) -> bytes | Silent:
+    from clpcore.ctl.doctor import beyond
+
+    try:
+        return beyond.packed(config, registry, server) if beyond.checks() else b""
+    except Exception as error:  # noqa: BLE001 - the settings are classes of plugins
+        why = f"{type(error).__name__}: {error}"
+        return Silent(said("the settings of a plugin cannot be handed on: {why}", why=why))
 
 
 # -- the agents

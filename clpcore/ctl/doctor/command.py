@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from clpcore.ctl.ends import Exit
 from clpcore.ctl.parsing import Parser, command
-from clpcore.ctl.screen import Paint, paint_for
+from clpcore.ctl.screen import Paint, paint_for, size, wrap
 from clpcore.ctl.words import plain, said
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 10.0  # for all of it
 _LEAST: Final = 2.0  # seconds for the checks, whatever was slow before them
+_TO_END: Final = 0.5  # of these, for a check that is late to be ended, and what it found to be read
+_SEVERITY: Final = 9  # cells for its word
+_TEXT: Final = 23  # cells before a text: the severity, and the names of checks, come first
 
 
 def parser() -> Parser:
@@ -55,17 +58,22 @@ def run(args: Namespace) -> Exit:
 
     deadline = time.monotonic() + _SECONDS
     case = gather(whereabouts(os.environ))
-    found = examine(case, checks(), max(_LEAST, deadline - time.monotonic()))
+    seconds = max(_LEAST, deadline - time.monotonic())
+    found = examine(case, checks(seconds - _TO_END), seconds)
     if args.json:
         print(json.dumps(_as_json(case, found), ensure_ascii=False))
     else:
-        print("\n".join(_page(case, found, paint_for(sys.stdout))))
+        there = size(sys.stdout)
+        print("\n".join(_page(case, found, paint_for(sys.stdout), there and there.columns)))
     severities = {each.severity for findings in found.values() for each in findings}
     return Exit.REFUSED if Severity.ERROR in severities else Exit.DONE
 
 
-def checks() -> Mapping[str, Check]:
-    """Give every check by its name; those of plugins come last, and take no name of ours."""
+def checks(seconds: float = _SECONDS) -> Mapping[str, Check]:
+    """Give every check by its name; those of plugins come last, and take no name of ours.
+
+    *seconds*: how long one of a plugin may take at most.
+    """
     from clpcore.ctl.doctor import (
         azure,
         beyond,
@@ -101,7 +109,7 @@ def checks() -> Mapping[str, Check]:
         "versions": cluster.versions,
         "azure": azure.azure,
     }
-    return own | {name: check for name, check in beyond.checks().items() if name not in own}
+    return own | {name: check for name, check in beyond.checks(seconds).items() if name not in own}
 
 
 def examine(case: Case, each: Mapping[str, Check], seconds: float) -> Found:
@@ -125,23 +133,20 @@ def examine(case: Case, each: Mapping[str, Check], seconds: float) -> Found:
 
 def _look(check: Check, case: Case, found: list[Finding]) -> None:
     """Add to *found* what the check finds, as far as it can look."""
-    import attrs
+    from clpcore.ctl.doctor.findings import Blind, needs_remedy, unknown
 
-    from clpcore.ctl.doctor.findings import Blind, Severity, unknown
-
-    by_hand = said("look at it by hand")
+    blind = said("cannot be looked at")
     try:
         for each in check(case):
-            bare = each.severity is Severity.UNKNOWN and not each.remedy
-            found.append(attrs.evolve(each, remedy=by_hand) if bare else each)
+            found.append(needs_remedy(each))  # noqa: PERF401 - kept, also if the next one fails
     except Blind as why:
-        found.append(unknown(said("cannot be looked at"), str(why), why.remedy or by_hand))
+        found.append(needs_remedy(unknown(blind, str(why), why.remedy)))
     except FileNotFoundError as why:
         missing = said("{path} is missing", path=why.filename or why)
-        found.append(unknown(said("cannot be looked at"), missing, by_hand))
+        found.append(needs_remedy(unknown(blind, missing, "")))
     except Exception as why:  # noqa: BLE001 - one check must not end the others
         bug = said("a bug of clp doctor: report it")
-        found.append(unknown(said("cannot be looked at"), f"{type(why).__name__}: {why}", bug))
+        found.append(unknown(blind, f"{type(why).__name__}: {why}", bug))
 
 
 # -- telling
@@ -158,13 +163,13 @@ def _as_json(case: Case, found: Found) -> dict[str, object]:
     return {"schema": 1, "server": case.where.server, "findings": rows}
 
 
-def _page(case: Case, found: Found, paint: Paint) -> Iterator[str]:
+def _page(case: Case, found: Found, paint: Paint, columns: int | None = None) -> Iterator[str]:
     from clpcore.ctl.doctor.findings import Severity
 
     counts = Counter(each.severity for findings in found.values() for each in findings)
     yield said(
         "Server {server}: {errors} errors, {warnings} warnings, {unknown} unknown, {ok} ok.",
-        server=paint.loud(case.where.server),
+        server=paint.loud(plain(case.where.server)),
         errors=counts[Severity.ERROR],
         warnings=counts[Severity.WARNING],
         unknown=counts[Severity.UNKNOWN],
@@ -175,7 +180,7 @@ def _page(case: Case, found: Found, paint: Paint) -> Iterator[str]:
             yield ""
         for each, names in _by_finding(found).items():
             if each.severity is severity:
-                yield from _lines(", ".join(names), each, paint)
+                yield from _lines(", ".join(names), each, paint, columns)
 
 
 def _by_finding(found: Found) -> dict[Finding, list[str]]:
@@ -187,9 +192,18 @@ def _by_finding(found: Found) -> dict[Finding, list[str]]:
     return names
 
 
-def _lines(checks_: str, finding: Finding, paint: Paint) -> Iterator[str]:
+def _lines(names: str, finding: Finding, paint: Paint, columns: int | None) -> Iterator[str]:
+    """Give a finding, its remedy below; *columns* of the terminal, None where there is none."""
+    severity = paint.state(finding.severity.value, _SEVERITY)
     what = plain(finding.what)
     what = f"{what} ({plain(finding.value)})" if finding.value else what
-    yield f"{paint.state(finding.severity.value, 9)}{checks_:<13} {what}"
+    first, *rest = wrap(what, " " * _TEXT, columns)
+    head, *more = wrap(plain(names), " " * _SEVERITY, columns)
+    room = _TEXT - _SEVERITY - 1
+    if columns is not None and len(names) > room:
+        yield from (f"{severity}{head.strip()}", *more, first)
+    else:
+        yield f"{severity}{plain(names):<{room}} {first.strip()}"
+    yield from rest
     if finding.remedy:
-        yield f"{'':<23}{paint.quiet(plain(finding.remedy))}"
+        yield from map(paint.quiet, wrap(plain(finding.remedy), " " * _TEXT, columns))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from clpcore.api.doctor import Finding, Severity
+import attrs
 
-__all__ = ["Blind", "Finding", "Severity", "error", "ok", "unknown", "warning"]
+from clpcore.api.doctor import Finding, Severity
+from clpcore.ctl.words import said
+
+__all__ = ["Blind", "Finding", "Severity", "error", "needs_remedy", "ok", "unknown", "warning"]
 
 
 class Blind(Exception):
@@ -33,3 +36,10 @@ def unknown(what: str, value: str, remedy: str) -> Finding:
 def ok(what: str, value: str) -> Finding:
     """Give what is as it should be."""
     return Finding(Severity.OK, what, value)
+
+
+def needs_remedy(found: Finding) -> Finding:
+    """Give it with a next step, if it is not well and names none."""
+    if found.remedy or found.severity is Severity.OK:
+        return found
+    return attrs.evolve(found, remedy=said("look at it by hand"))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from clpcore.ctl.doctor import running
 from clpcore.ctl.doctor.findings import Blind
 from clpcore.ctl.words import said
 
 _PROGRAM: Final = 4.0  # seconds
 _CONNECT: Final = 2.0  # seconds
 _MOST: Final = 1 << 20  # bytes of a file
+_SAID: Final = 16 << 20  # bytes that a program says: a firewall of 50,000 rules
 _TIMEX: Final = 512  # bytes, more than struct timex has
 _UNSYNCHRONISED: Final = 5  # TIME_ERROR of adjtimex(2)
 _PATH: Final = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -69,23 +70,19 @@ class Machine:
     def run(self, *argv: str) -> Ran:
         """Run a program that only tells; raises Blind when it is not there or does not end."""
         path = f"{os.environ.get('PATH', '')}:{_PATH}"
+        environment = {**os.environ, "LC_ALL": "C", "PATH": path}
         try:
-            ran = subprocess.run(
-                argv,
-                capture_output=True,
-                check=False,
-                timeout=_PROGRAM,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                env={**os.environ, "LC_ALL": "C", "PATH": path},
-            )
+            ran = running.run(argv, seconds=_PROGRAM, most=_SAID, env=environment)
         except FileNotFoundError:
             text = said("the program {name} is not here", name=argv[0])
             raise Blind(text, said("install it, or look at it by hand")) from None
-        except (OSError, subprocess.TimeoutExpired) as why:
+        except OSError as why:
             raise Blind(said("{name} did not answer: {why}", name=argv[0], why=why)) from None
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
+        if ran.late or ran.much:
+            late = said("no answer within {seconds} s", seconds=f"{_PROGRAM:g}")
+            reason = late if ran.late else said("it said more than {most} bytes", most=_SAID)
+            raise Blind(said("{name} did not answer: {why}", name=argv[0], why=reason))
+        return Ran(ran.code, ran.out.decode(errors="replace"), ran.err.decode(errors="replace"))
 
     def owns(self, address: str) -> bool:
         """Tell whether *address* is one of this machine's, by a socket that sends nothing."""
@@ -112,7 +109,8 @@ class Machine:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError as why:
-            text = said("{name} has no address here: {why}", name=host, why=why)
+            reason = (why.strerror or str(why)).lower()
+            text = said("{name} has no address here: {why}", name=host, why=reason)
             raise Blind(text) from None
         return sorted({str(each[4][0]) for each in found})
 

@@ -115,9 +115,16 @@ def _heard(server: str, path: dict[str, str]) -> Finding:
     if state == "Normal":
         return ok(what, state)
     if state == "Error":
-        where = said("let UDP {port} through on both servers, and in between", port=HEARTBEAT_UDP)
-        return error(what, state, where)
+        return error(what, state, _way(server, path))
     return unknown(what, state, said("start the cluster service of {server}", server=server))
+
+
+def _way(server: str, path: dict[str, str]) -> str:
+    """Tell what to mend of a path that is silent."""
+    if path["type"] == "lanhb":
+        text = "if {server} runs: let UDP {port} through on both servers, and in between"
+        return said(text, server=server, port=HEARTBEAT_UDP)
+    return said("`clp why`, on both servers, tells why {name} does not work", name=path["name"])
 
 
 def _orders(case: Case) -> Iterator[Finding]:

@@ -103,37 +103,37 @@ def guards(case: Case) -> Iterator[Finding]:
     yield from _ways(stops, seen.get("fencing", ()))
     yield from _ways(asks, seen.get("np", ()))
     if arbiter is not None:
-        yield _arbiter(said("arbiter {name}", name=arbiter.name), seen.get("arbiter") or {})
+        yield _arbiter(arbiter.name, seen.get("arbiter") or {})
 
 
 def _ways(names: dict[str, str], rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     """Tell of each configured way what is known; *names* is what to call it."""
     known = {row["name"]: row for row in rows}
     for name, what in names.items():
-        yield from _looks(what, known.get(name, {}))
+        looks = known.get(name, {}).get("servers", {})
+        if not looks:
+            yield _not_yet(what)
+        for server, look in looks.items():
+            yield _look(f"{what}: {server}", name, look)
 
 
-def _looks(what: str, known: dict[str, Any]) -> Iterator[Finding]:
-    if not known.get("servers"):
-        yield _not_yet(what)
-    for server, look in known.get("servers", {}).items():
-        yield _look(f"{what}: {server}", look)
-
-
-def _look(what: str, look: dict[str, str]) -> Finding:
+def _look(what: str, name: str, look: dict[str, str]) -> Finding:
     state, detail = look["state"], look.get("detail", "")
     if state in {"Normal", "Unused"}:
         return ok(what, state)
     if state == "Error":
+        if not detail:
+            return error(what, state, said("`clp why {name}` tells what to mend", name=name))
         remedy = said("correct what it names: in an emergency it would fail as well")
-        return error(what, f"{state}: {detail}" if detail else state, remedy)
+        return error(what, f"{state}: {detail}", remedy)
     return _not_yet(what)
 
 
-def _arbiter(what: str, known: dict[str, Any]) -> Finding:
+def _arbiter(name: str, known: dict[str, Any]) -> Finding:
+    what = said("arbiter {name}", name=name)
     if not known:
         return _not_yet(what)
-    return _look(what, {"state": known["state"], "detail": known.get("detail", "")})
+    return _look(what, name, {"state": known["state"], "detail": known.get("detail", "")})
 
 
 def _not_yet(what: str) -> Finding:

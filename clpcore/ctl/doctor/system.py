@@ -136,7 +136,7 @@ def shield(case: Case) -> Iterator[Finding]:
     remedies = {
         "scheduling": said("run the agent as root, on a kernel that gives services real time"),
         "memory": said("LimitMEMLOCK=infinity in the unit; run the agent as root"),
-        "out of memory": said("run the agent as root"),
+        "out of memory": said("run the agent as root, where no container forbids it"),
     }
     for name, wanted in _WELL.items():
         got = str(case.agent.get("shield", {}).get(name, ""))

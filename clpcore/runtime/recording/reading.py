@@ -2,89 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import io
 import json
-import lzma
-import tarfile
 import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import BinaryIO, Final, TypeVar
-
-import attrs
 
 from clpcore.model.config import ClusterConfig
 from clpcore.model.state import ClusterState
-from clpcore.runtime.recording import ring
 from clpcore.runtime.recording.lines import FORMAT, MAGIC, Heading, Turned
 from clpcore.wire import values
 
 T = TypeVar("T")
 
 _PIECE: Final = 1024 * 1024  # bytes that are unpacked at a time
-_LONGEST: Final = 64 * 1024 * 1024  # bytes of a line: the state of 32 servers and 512 groups fits
+_LONGEST: Final = 32 * 1024 * 1024  # bytes of a line: the state of 32 servers and 512 groups fits
 _UNPACKED: Final = 1024 * 1024 * 1024  # bytes of a segment; the ratio at rest is 1 to 20
-_PACKED: Final = 64 * 1024 * 1024  # bytes of segments in a bundle, which are held in memory
-_FILES: Final = 10_000  # in a bundle
 
 
 class UnplayableError(Exception):
     """A segment, or the rest of it, cannot be read; says why."""
-
-
-@attrs.frozen
-class Source:
-    """A place with a segment."""
-
-    name: str
-    open: Callable[[], BinaryIO]
-
-
-def sources(place: Path) -> list[Source]:
-    """Give the segments of a folder, of a support bundle packed or unpacked, or the one of a file.
-
-    Raises:
-        UnplayableError: there is none.
-        OSError: it cannot be read.
-
-    """
-    if place.is_dir():
-        inside = place / "recording"
-        found = [
-            Source(path.name, functools.partial(_opened, path))
-            for path in ring.segments(inside if inside.is_dir() else place)
-        ]
-    elif place.suffix == ring.SUFFIX:
-        found = [Source(place.name, functools.partial(_opened, place))]
-    else:
-        found = _packed(place)
-    if not found:
-        raise UnplayableError(f"{place} holds no segment of a recording (*{ring.SUFFIX})")
-    return found
-
-
-def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
-
-
-def _packed(bundle: Path) -> list[Source]:
-    found: dict[str, Source] = {}
-    size = 0
-    try:
-        with tarfile.open(bundle) as archive:
-            for _, member in zip(range(_FILES), archive, strict=False):
-                file = archive.extractfile(member) if member.isreg() else None
-                if file is None or not member.name.endswith(ring.SUFFIX):
-                    continue
-                data = file.read(_PACKED - size + 1)
-                size += len(data)
-                if size > _PACKED:
-                    raise UnplayableError(f"{bundle}: more than {_PACKED} bytes of segments")
-                found[member.name] = Source(member.name, functools.partial(io.BytesIO, data))
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-        raise UnplayableError(f"{bundle} is no support bundle: {error}") from None
-    return [found[name] for name in sorted(found)]
 
 
 class Segment:

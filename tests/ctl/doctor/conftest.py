@@ -10,9 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
+from clpcore.ctl.doctor import beyond
 from clpcore.ctl.doctor.case import Case, Configured, Told
 from clpcore.ctl.doctor.findings import Blind, Finding
 from clpcore.ctl.doctor.machine import Machine, Ran
+from clpcore.host import Registry
 from clpcore.model.config import ClusterConfig
 from clpcore.model.members import Heartbeat, Server
 from clpcore.runtime.places import Root, Whereabouts
@@ -141,7 +143,11 @@ def case(
         where=Whereabouts(root=root, server="node1", lab=False),
         owner=os.geteuid(),
         machine=machine,
-        configured=Configured(config=config, folder=str(root.conf)),
+        configured=Configured(
+            config=config,
+            folder=str(root.conf),
+            packed=beyond.packed(config, Registry(), "node1"),
+        ),
         agent=agent,
         status=status,
         elsewhere=lambda: {"node2": Told(version="1.0", offset=3, fuzz=2)},

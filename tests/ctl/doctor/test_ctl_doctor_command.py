@@ -235,3 +235,22 @@ def test_what_blinds_several_checks_is_printed_once(case: Case) -> None:
     lines = list(command._page(case, found, Paint(colours=False)))
     assert sum("nobody told" in line for line in lines) == 1
     assert any("one, two" in line for line in lines)
+
+
+def test_a_page_fits_a_terminal_of_80_columns(case: Case) -> None:
+    def talk(_: Case) -> Iterator[Finding]:
+        yield error("word " * 40, "value " * 20, "mend " * 40)
+
+    checks = {"one": talk, **{f"many names {n}": _blind for n in range(9)}}
+    found = command.examine(case, checks, 5)
+    lines = list(command._page(case, found, Paint(colours=False), 80))
+    assert max(map(len, lines)) < 80
+    whole = " ".join(" ".join(command._page(case, found, Paint(colours=False))).split())
+    assert sorted(" ".join(lines).split()) == sorted(whole.split())
+
+
+def test_a_name_cannot_drive_the_terminal(case: Case) -> None:
+    where = attrs.evolve(case.where, server="a\x1b[2Jb")
+    found = command.examine(case, {"na\x9bme": _blind}, 5)
+    page = "".join(command._page(attrs.evolve(case, where=where), found, Paint(colours=False)))
+    assert page.isprintable()

@@ -120,6 +120,19 @@ def test_a_path_that_is_not_heard(
     assert found(network.reach, case)["heartbeats of node2 by lanhb1"] == (severity, state)
 
 
+@pytest.mark.parametrize(
+    ("type_", "told"), [("lanhb", "UDP 29002"), ("witnesshb", "`clp why`, on both servers")]
+)
+def test_what_to_mend_of_a_path_depends_on_where_it_goes(
+    case: Case, status: Document, type_: str, told: str
+) -> None:
+    """What goes through a witness needs no port of ours."""
+    status["servers"][1]["heartbeats"] = [{"name": "hb1", "type": type_, "state": "Error"}]
+    (silent,) = (each for each in network.reach(case) if each.severity == "error")
+    assert told in silent.remedy
+    assert ("29002" in silent.remedy) == (type_ == "lanhb")
+
+
 def test_without_an_agent_heartbeats_are_unknown_and_connecting_is_tried(
     case: Case, found: Found
 ) -> None:

@@ -164,6 +164,14 @@ def test_guards_that_would_fail(
         assert told["arbiter arb1"][1] == "Error: no route"
 
 
+def test_a_guard_that_names_no_reason_is_looked_at_where_more_is_told(
+    guarded: Case, status: Document
+) -> None:
+    status["np"][0]["servers"]["node1"] |= {"state": "Error"}
+    (wrong,) = (each for each in protection.guards(guarded) if each.severity == "error")
+    assert (wrong.value, wrong.remedy) == ("Error", "`clp why np1` tells what to mend")
+
+
 def test_guards_that_the_agent_does_not_know_yet(
     guarded: Case, status: Document, found: Found
 ) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import random
-import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from clpcore.runtime.recording import reading, ring
 from clpcore.runtime.recording.lines import MAGIC
-from clpcore.runtime.recording.reading import Segment, UnplayableError, sources
+from clpcore.runtime.recording.reading import Segment, UnplayableError
 
 Record = Callable[..., Path]
 
@@ -113,48 +112,3 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_LONGEST", 3_000_000)
     monkeypatch.setattr(reading, "_PIECE", 100_000)
     assert "more than any" in _why(_BEGIN + zlib.compress(b"x" * 50_000_000))
-
-
-def test_a_bundle_gives_its_segments_in_order(data: bytes, tmp_path: Path) -> None:
-    bundle = tmp_path / "node2-log.tar.gz"
-    with tarfile.open(bundle, "w:gz") as archive:
-        for number in (2, 1):
-            for name in (f"node2-log/recording/0000000{number}.clprec", f"node2-log/{number}.txt"):
-                member = tarfile.TarInfo(name)
-                member.size = len(data)
-                archive.addfile(member, io.BytesIO(data))
-        link = tarfile.TarInfo("node2-log/recording/00000003.clprec")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    found = sources(bundle)
-    assert [each.name[-15:] for each in found] == ["00000001.clprec", "00000002.clprec"]
-    with found[0].open() as file:
-        assert file.read() == data
-
-
-def test_a_bundle_with_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_PACKED", 1_000)
-    bundle = tmp_path / "node2-log.tar.gz"
-    with tarfile.open(bundle, "w:gz") as archive:
-        member = tarfile.TarInfo("a.clprec")
-        member.size = 2_000
-        archive.addfile(member, io.BytesIO(bytes(2_000)))
-    with pytest.raises(UnplayableError, match="more than 1000 bytes"):
-        sources(bundle)
-
-
-def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnplayableError, match="holds no segment"):
-        sources(tmp_path)
-    (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(UnplayableError, match="no support bundle"):
-        sources(tmp_path / "x.tar.gz")
-    with tarfile.open(tmp_path / "x.tar.xz", "w:xz") as archive:
-        archive.addfile(tarfile.TarInfo("a.clprec"))
-    damaged = bytearray((tmp_path / "x.tar.xz").read_bytes())
-    damaged[30:34] = b"oops"
-    (tmp_path / "x.tar.xz").write_bytes(damaged)
-    with pytest.raises(UnplayableError, match="no support bundle"):
-        sources(tmp_path / "x.tar.xz")
-    with pytest.raises(FileNotFoundError):
-        sources(tmp_path / "none")

@@ -24,9 +24,10 @@ from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import FinalAction
 from clpcore.runtime.recording import playing, recorder, ring
 from clpcore.runtime.recording.lines import Turned
-from clpcore.runtime.recording.reading import Segment, sources
+from clpcore.runtime.recording.reading import Segment
 from clpcore.runtime.recording.recorder import Recorder
 from clpcore.runtime.recording.ring import Ring
+from clpcore.runtime.recording.sources import sources
 from clpcore.simulate.example import arbitrated, counting, example, fenced, resolved, watched
 from clpcore.wire import values
 
