@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clpcore.config.clpconf.convert import OFF as OFF
+from clpcore.config.clpconf.conversion import OFF as OFF
 from clpcore.config.clpconf.convert import Imported as Imported
 from clpcore.config.clpconf.convert import convert as convert
 from clpcore.config.clpconf.findings import Finding as Finding

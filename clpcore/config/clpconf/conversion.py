@@ -19,6 +19,7 @@ from clpcore.config.schema import as_written
 Folders = tuple[tuple[str, ...], tuple[str, ...]]  # below the product's scripts, below ours
 Defaults = Mapping[str, Any]  # ours, as files have them; NOTHING: the key is mandatory
 
+OFF: Final = "not-loaded.toml.off"
 _PRODUCTS: Final = "the product's default"
 
 
@@ -82,9 +83,20 @@ class Conversion:
             sort, why, remedy = Sort.NO_DRIVER, *_no_driver(type_)
         self.find(sort, element, f"{'.'.join(map(quoted, path))} is not loaded: {why}", remedy)
         devices = self._devices(element)
+        self._ask_for(path, element, type_)
         self.off.append(Off(path=path, type=type_, why=why, elements=(element, *devices)))
         for part in (element, *devices):
             part.drop()
+
+    def _ask_for(self, path: tuple[str, ...], element: Element, type_: str) -> None:
+        """Say which keys a type needs of which no tag is known."""
+        if keys := product.FILL_IN.get(type_):
+            said = ", ".join(f"{key} ({screen})" for key, screen in keys.items())
+            table = ".".join(map(quoted, path))
+            what = f"conf.d/{OFF}, [{table}]: it has no value for {said}."
+            remedy = "Copy them from the product's screens, whose words stand behind our keys; then"
+            remedy += " move the table into a file that is loaded."
+            self.find(Sort.FILL_IN, element, what, remedy)
 
     def _devices(self, element: Element) -> list[Element]:
         """Give what the servers say of the devices that *element* uses."""

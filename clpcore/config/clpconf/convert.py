@@ -9,10 +9,8 @@ import attrs
 
 from clpcore.api import DriverSpec, Kind
 from clpcore.config.clpconf import draft, groups, members, monitors, product, tree
-from clpcore.config.clpconf.conversion import Conversion, Folders, Off
+from clpcore.config.clpconf.conversion import OFF, Conversion, Folders, Off
 from clpcore.config.clpconf.findings import Finding, Sort
-
-OFF = "not-loaded.toml.off"
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +89,8 @@ def _files(conversion: Conversion) -> dict[str, str]:
 def _off(conversion: Conversion, off: Off) -> draft.Table:
     table = draft.Table(off.path, [off.why])
     table.put("type", off.type, conversion.where(off.elements[0]))
+    for key, screen in product.FILL_IN.get(off.type, {}).items():
+        table.note(f"{key} = to fill in: {screen}")
     for element in off.elements:
         for leaf in element.leaves():
             table.note(f"{leaf.path} {leaf.text}".rstrip() + f"  ({conversion.where(leaf)})")

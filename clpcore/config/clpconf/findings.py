@@ -14,6 +14,7 @@ class Sort(enum.Enum):
     """Why it is told."""
 
     WRONG = "wrong"  # a value that the product itself would not have written
+    FILL_IN = "to fill in"  # it has the value, in tags that nobody knows
     NO_DRIVER = "no driver"  # a type that no installed plugin brings
     NOT_LOADED = "not loaded"  # its driver is here, but something that it needs is not
     NOT_HERE = "not here"  # known, and clpcore does nothing of the kind

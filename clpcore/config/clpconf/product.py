@@ -252,6 +252,23 @@ MONITORS: Final[Mapping[str, Driver]] = {
 }
 MERGED: Final[Mapping[str, str]] = {"azurelbw": "lbppw"}  # ours does the work of both
 
+# Types whose tags nobody has published: our keys, and what the product's screens call them. What
+# the product does not ask for at all says where it is found.
+FILL_IN: Final[Mapping[str, Mapping[str, str]]] = {
+    "azuredns": {
+        "record_set": "Record Set Name",
+        "zone": "Zone Name",
+        "ip": "IP Address, on its common tab; on a server's own: server.NAME.ip",
+        "ttl": "TTL",
+        "resource_group": "Resource Group Name",
+        "subscription_id": "the product does not ask for it: az account show --query id",
+        "application_id": "Application ID; until X 5.1 User URI",
+        "tenant_id": "Tenant ID",
+        "certificate_file": "the file path of the service principal",
+        "delete_at_deactivation": "Delete the record set at deactivation",
+    },
+}
+
 # Types that bring their addresses last: what depends on them would wait for itself.
 ADDRESSES: Final = frozenset({"azurepp", "lbpp", "azuredns", "fip", "vip"})
 AZURE: Final = frozenset({"azurepp", "lbpp", "azuredns"})

@@ -12,6 +12,7 @@ _WIDTH: Final = 100
 _LONGEST: Final = 60  # of a value
 _TITLES: Final = {
     Sort.WRONG: "Wrong in it; set these by hand",
+    Sort.FILL_IN: "To fill in by hand; nothing was guessed",
     Sort.NO_DRIVER: "Without a driver here",
     Sort.NOT_LOADED: "Not loaded",
     Sort.UNKNOWN: "Unknown tags, left out; nothing was guessed",

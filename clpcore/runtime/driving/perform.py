@@ -107,7 +107,7 @@ async def _guarded(ask: Ask, drivers: Drivers, ports: LocalPorts) -> Outcome:
         if task is not None and task.cancelling():
             raise
         return _bug(ask, error)  # nobody has cancelled it but the driver itself
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a stranger's code
+    except BaseException as error:  # noqa: BLE001 - a stranger's code: also a panic of its Rust
         return _bug(ask, error)
 
 

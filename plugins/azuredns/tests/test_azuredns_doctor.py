@@ -66,7 +66,13 @@ def test_a_long_ttl_is_told(servers: tuple[Server, Server]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("expired", "has expired"), ("unregistered", "AADSTS700027")]
+    ("kind", "said"),
+    [
+        ("expired", "has expired"),
+        ("early", "look at the clock"),
+        ("elliptic", "another kind than RSA"),
+        ("unregistered", "AADSTS700027"),
+    ],
 )
 def test_a_certificate_that_does_not_sign_in(
     azure: Azure, servers: tuple[Server, Server], kind: str, said: str

@@ -95,17 +95,21 @@ CASES: dict[str, tuple[Look, api.Health, str]] = {
     "nobody answers any more": (
         Look(asked=True, error=SILENT, said=DEAD, seen=61_000),
         NORMAL,
-        "and 1 more; all was well 61 s ago",
+        "all was well 61 s ago; zone cluster1.zone: no answer",
     ),
     "name servers are silent": (Look(**RIGHT, said=DEAD), UNKNOWN, "in Azure, but ns1 gives no"),
-    "name servers are not found": (Look(**RIGHT, unfound="no address"), UNKNOWN, "but no address"),
+    "name servers are not found": (
+        Look(**RIGHT, unfound="no address. Can this server look up names?"),
+        UNKNOWN,
+        "but no address",
+    ),
     "the zone is gone": (
-        Look(asked=True, error=Absent("404", "ParentResourceNotFound"), said=WELL),
+        Look(asked=True, error=Absent("404. Correct it", "ParentResourceNotFound"), said=WELL),
         ERROR,
         "404",
     ),
     "cannot sign in": (
-        Look(asked=True, error=NotSignedIn("expired"), said=WELL),
+        Look(asked=True, error=NotSignedIn("expired. Make a new one"), said=WELL),
         WARNING,
         "expired",
     ),
@@ -125,7 +129,11 @@ CASES: dict[str, tuple[Look, api.Health, str]] = {
         WARNING,
         f"the role lacks {ZONES}/NS/read on /z",
     ),
-    "is locked": (Look(asked=True, error=Denied("403 by a lock"), said=WELL), WARNING, "by a lock"),
+    "is locked": (
+        Look(asked=True, error=Denied("403 by a lock. Look at locks"), said=WELL),
+        WARNING,
+        "by a lock",
+    ),
 }
 
 
@@ -133,6 +141,15 @@ CASES: dict[str, tuple[Look, api.Health, str]] = {
 def test_each_case(look: Look, health: api.Health, said: str) -> None:
     seen = judge(CONFIG, CALL, look)
     assert (seen.health, said in seen.sentence) == (health, True), seen.sentence
+    _, _, step = seen.sentence.rpartition(". ")
+    assert health is NORMAL or step[:1].isupper() or step.startswith("`"), seen.sentence
+
+
+def test_of_a_long_sentence_the_next_step_stays() -> None:
+    scope = f"/subscriptions/{'x' * 300}"
+    seen = judge(CONFIG, CALL, Look(**RIGHT, refused=Denied("no", f"{ZONES}/NS/read", scope)))
+    assert len(seen.sentence) <= 300
+    assert seen.sentence.endswith("x ... `clp azure role` prints one that has it")
 
 
 @pytest.mark.parametrize(

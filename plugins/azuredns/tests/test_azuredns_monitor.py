@@ -311,3 +311,17 @@ def test_a_standby_server_that_cannot_is_told_before_it_is_needed(
     assert seen.health is WARNING
     assert "this server could not take test-record1.cluster1.zone" in seen.sentence
     assert "has expired" in seen.sentence
+
+
+@pytest.mark.parametrize("odd", [[None], ["x"], "text", {"a": 1}])
+def test_name_servers_that_are_none_are_no_answer(
+    azure: Azure, servers: Servers, odd: object
+) -> None:
+    node1, _ = servers
+    azure.fault("edit", "/NS/@", body={"properties": {"NSRecords": odd}}, count=None)
+
+    async def life() -> api.Observation:
+        await node1.activate()
+        return await node1.observe(node1.monitor(name_servers=()))
+
+    assert run(life).health is not api.Health.ERROR

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from clp_azuresim.roles import Role
 from clpcore import api
-from clpcore_azuredns import note
+from clpcore_azuredns import note, resource
 from clpcore_lib_azure import session
 
 if TYPE_CHECKING:
@@ -281,6 +280,20 @@ def test_an_activation_outlasts_what_passes(
     assert addresses(azure) == ("10.5.0.110",)
 
 
+def test_a_wait_that_is_too_long_is_not_kept_to(
+    azure: Azure, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients wait meanwhile, and to be refused once more costs nothing."""
+    monkeypatch.setattr(resource, "_LONGEST_PAUSE", 500)
+    node1, _ = servers
+    azure.fault("status", RECORD, status=429, headers={"Retry-After": "600"})
+    run(node1.activate)
+    assert addresses(azure) == ("10.5.0.110",)
+    azure.fault("status", RECORD, status=429, headers={"Retry-After": "600"})
+    run(node1.deactivate)
+    assert azure.record(ZONE, NAME) is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "details", "said"),
     [
@@ -331,67 +344,5 @@ def test_what_is_not_there_is_named(servers: Servers, change: dict[str, str], sa
     async def life() -> None:
         with pytest.raises(api.Misconfigured, match=said):
             await node1.activate(**change)
-
-    run(life)
-
-
-# -- the guide's role: A/write, A/delete, NS/read
-
-
-GUIDE = tuple(f"Microsoft.Network/dnsZones/{each}" for each in ("A/write", "A/delete", "NS/read"))
-
-
-@pytest.fixture
-def blind(azure: Azure) -> None:
-    azure.set_roles(Role(actions=GUIDE, scope="/"))
-
-
-@pytest.mark.usefixtures("blind")
-def test_without_the_right_to_read_it_is_written_all_the_same(
-    azure: Azure, servers: Servers
-) -> None:
-    node1, node2 = servers
-
-    async def life() -> list[api.Presence]:
-        await node1.activate(epoch=7)
-        await node1.activate(epoch=7)
-        presences = [await node1.probe()]
-        await node1.deactivate(api.Event.MOVE)
-        await node2.activate(epoch=8)
-        return [*presences, await node1.probe(), await node2.probe()]
-
-    assert run(life) == [api.Presence.ACTIVE, api.Presence.INACTIVE, api.Presence.ACTIVE]
-    assert addresses(azure) == ("10.5.0.111",)
-    said = [told for told in node1.told + node2.told if "without a condition" in told]
-    assert len(said) == 1
-    assert "Microsoft.Network/dnsZones/A/read" in said[0]
-
-
-@pytest.mark.usefixtures("blind")
-def test_without_the_right_to_read_only_what_was_written_here_is_deleted(
-    azure: Azure, servers: Servers
-) -> None:
-    node1, node2 = servers
-
-    async def life() -> None:
-        await node1.activate(epoch=7)
-        await node2.activate(epoch=8)
-        await node1.deactivate(epoch=7)
-        assert addresses(azure) == ("10.5.0.111",)
-        await node2.deactivate(epoch=8)
-
-    run(life)
-    assert azure.record(ZONE, NAME) is None
-
-
-def test_without_the_right_to_write_it_is_told_what_is_missing(
-    azure: Azure, servers: Servers
-) -> None:
-    node1, _ = servers
-    azure.set_roles(Role(actions=GUIDE[2:], scope="/"))
-
-    async def life() -> None:
-        with pytest.raises(api.Misconfigured, match=r"may not .*dnsZones/A/write on"):
-            await node1.activate()
 
     run(life)

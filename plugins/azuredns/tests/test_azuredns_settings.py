@@ -60,6 +60,7 @@ def test_what_is_good_is_accepted(change: dict[str, Any]) -> None:
         ({"name_servers": ("ns1.example",)}, "name_servers"),
         ({"name_servers": ("10.0.0.4:0",)}, "name_servers"),
         ({"subscription_id": "mine"}, "subscription_id"),
+        ({"record_set": ".".join(["x" * 60] * 4)}, "record_set"),  # 257 characters with the zone
     ],
 )
 def test_what_is_wrong_is_refused(change: dict[str, Any], key: str) -> None:

@@ -43,9 +43,3 @@ def test_what_cannot_be_is_told_with_the_file(tmp_path: Path, text: str, said: s
         config.load(file)
     assert str(wrong.value).startswith(f"{file}: ")
     assert said in str(wrong.value)
-
-
-def test_azure_knows_the_name_of_this_machine_best() -> None:
-    told = config.Config(machines={"node1": "VM-1", "node2": "VM-2"})
-    found = config.names(told, "node1", "Vm-One", ("node1", "node2", "node3"))
-    assert found == {"vm-one": "node1", "vm-2": "node2", "node3": "node3"}

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from clpcore_azureevents import cluster, config, decide, events, memory
+from clpcore_azureevents import cluster, decide, events, machines, memory
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 Document = dict[str, Any]
@@ -31,6 +31,7 @@ class World:
     groups: dict[str, str] = attrs.field(factory=dict)
     events: dict[str, Document] = attrs.field(factory=dict)
     machines: dict[str, str] = attrs.field(factory=dict)
+    written: dict[str, str] = attrs.field(factory=dict)
     said: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     stopped: set[str] = attrs.field(factory=set)
     suspended: bool = False
@@ -110,7 +111,7 @@ class World:
         told = [e for e in self.events.values() if not self.zones or machine in e["Resources"]]
         document = events.document({"DocumentIncarnation": 1, "Events": told})
         seen = cluster.cluster(self.status(me))
-        names = config.names(config.Config(machines=self.machines), me, machine, (*self.servers,))
+        names = machines.told(self.written, me, machine, (*self.servers,))
         known = memory.load(self.path / me)
         return decide.decide(document.events, seen, known, names, self.now)
 
@@ -170,6 +171,7 @@ def _happens(world: World, words: list[str]) -> list[str]:
         "look": world.look,
         "together": world.together,
         "machine": lambda server, name: world.machines.update({server: name}),
+        "written": lambda server, name: world.written.update({server: name}),
         "endures": lambda seconds: setattr(world, "endured", int(seconds) * 1_000),
         "suspended": lambda word: setattr(world, "suspended", word == "yes"),
         "zones": lambda: setattr(world, "zones", True),

@@ -56,6 +56,21 @@ def test_it_is_not_heard(seen: Path, timeout: int, severity: Severity) -> None:
     assert finding.remedy
 
 
+def test_a_machine_of_another_name_is_found_before_an_event_comes(seen: Path) -> None:
+    seen.write_text(json.dumps({"machine": "TestVM-1", "at": int(time.time()), "events": 0}))
+    finding = _one()
+    assert finding.severity is Severity.WARNING
+    assert finding.value.startswith("Azure calls this machine TestVM-1, not node1")
+    assert finding.remedy.startswith('Write node1 = "TestVM-1" below [machines] on EVERY server')
+    file = seen.parents[2] / config.FILE
+    file.parent.mkdir(parents=True)
+    file.write_text('[machines]\nnode1 = "TestVM-1"\n')
+    assert _one().severity is Severity.OK
+    file.write_text("machines = 5\n")
+    assert _one().severity is Severity.ERROR
+    assert "machines is no table" in _one().value
+
+
 def test_elsewhere_there_is_nothing_to_look_at(seen: Path) -> None:
     assert not seen.exists()
     assert list(look(attrs.evolve(_CLUSTER, platform="onpremises"))) == []

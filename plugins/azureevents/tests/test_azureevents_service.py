@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ class FakeAgent:
 
     status: dict[str, Any]
     asked: list[dict[str, Any]] = attrs.field(factory=list)
+    via: set[str] = attrs.field(factory=set)
     replies: list[dict[str, Any]] = attrs.field(factory=list)
 
     @contextlib.asynccontextmanager
@@ -87,14 +88,21 @@ class FakeAgent:
             reply = {"ok": True, "status": self.status}
         else:
             self.asked.append(request["op"])
+            self.via.add(request.get("via"))
             reply = self.replies.pop(0) if self.replies else {"ok": True, "because": []}
         writer.write(json.dumps(reply).encode() + b"\n")
         writer.close()
 
 
-def _run(root: Path, imds: FakeImds, agent: FakeAgent | None, looks: int = 1) -> Service:
+def _run(
+    root: Path,
+    imds: FakeImds,
+    agent: FakeAgent | None,
+    looks: int = 1,
+    machines: Mapping[str, str] | None = None,
+) -> Service:
     async def run() -> Service:
-        service = Service(root, config.Config(), imds)
+        service = Service(root, config.Config(machines=machines or {}), imds)
         async with contextlib.AsyncExitStack() as stack:
             if agent:
                 await stack.enter_async_context(agent.at(root / config.CONTROL))
@@ -124,6 +132,7 @@ def test_what_is_remembered_is_written_before_it_is_asked_for(tmp_path: Path) ->
     _run(tmp_path, FakeImds(_REBOOT), agent, looks=2)
     assert agent.asked == [{"is": "ServerDrain", "server": "node1", "on": True}]  # not each second
     assert [each.ours for each in known] == [False, True, True]
+    assert agent.via == {"clp-azureevents"}  # the journal tells it from an operator
 
 
 def test_a_drain_that_was_refused_is_nothing_to_undo(
@@ -178,13 +187,17 @@ def test_the_agent_is_left_in_peace_while_nothing_happens(tmp_path: Path) -> Non
     assert json.loads((tmp_path / config.LOOK).read_text())["machine"] == "node1"
 
 
-def test_the_machine_has_another_name_than_the_file_says(
+def test_a_machine_of_another_name_than_the_file_says_approves_nothing(
     tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
-    status = _status()
-    status["server"] = "node2"
-    _run(tmp_path, FakeImds(_REBOOT), FakeAgent(status))
-    assert 'write node2 = "node1" below [machines] on EVERY server' in said.text
+    """What Azure calls node1 is this machine, which the file calls TestVM-1."""
+    imds, agent = FakeImds(_REBOOT), FakeAgent(_status(drained=True))
+    _run(tmp_path, imds, agent, machines={"node1": "TestVM-1"})
+    assert imds.approved == []
+    assert 'Write node1 = "node1" below [machines] on EVERY server' in said.text
+    assert "not approved yet, as it is not certain which servers its machines are" in said.text
+    _run(tmp_path / "good", imds, agent, machines={"node1": "Node1"})
+    assert imds.approved == ["E1"]
 
 
 def test_the_program_ends_when_told_to_and_refuses_a_wrong_file(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -98,3 +100,21 @@ def test_a_certificate_is_judged_once_and_nobody_is_asked(azure: Azure, server: 
 def test_a_cluster_without_this_forced_stop_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "clpcore_lib_azure.session", None)
     assert list(doctor.look(cluster())) == []
+
+
+def test_many_servers_and_silent_services_take_no_longer(
+    azure: Azure, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command waits so long for all of it, and not for each server."""
+    azure.fault("hang", "virtualMachines", count=None)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        where = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", where)
+        server.configure(request_timeout=1_000)
+        on = {f"node{number}": server.driver.config for number in range(1, 9)}
+        began = time.monotonic()
+        found = list(doctor.look(cluster(**on)))
+    assert time.monotonic() - began < 5.0
+    assert [each.severity for each in found] == [api.Severity.UNKNOWN] * 7
+    assert found[0].what == "forced_stop: stop of node2"
+    assert len(azure.journal("oauth2/v2.0/token")) == 1

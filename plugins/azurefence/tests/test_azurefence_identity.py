@@ -98,6 +98,34 @@ def test_a_machine_that_was_known_before_needs_to_say_nothing() -> None:
     assert identity.tell(known, attrs.evolve(silent, vm_id="three"))[0] is Kin.UNKNOWN
 
 
+@pytest.mark.parametrize("tag", ["", "node2"])
+def test_a_copy_under_the_name_proves_nothing_of_the_one_whose_end_is_awaited(tag: str) -> None:
+    """It is called as that one is, by its name and its tag: both were copied."""
+    copy = attrs.evolve(NODE2, vm_id="three", tag=tag, power="stopped")
+    known = attrs.evolve(MEANT, known_as="two")
+    assert identity.tell(known, copy) == (Kin.SAME, "")  # made anew, while nobody waits for its end
+    assert identity.tell(attrs.evolve(known, awaited=True), NODE2) == (Kin.SAME, "")
+    kin, why = identity.tell(attrs.evolve(known, awaited=True), copy)
+    assert kin is Kin.STRANGER
+    assert why == (
+        "VM node2 in TestGroup1 is not the machine that was node2 before: vmId three..., not"
+        " two.... Is that one off or deleted: `clp server confirm-down node2`. To take this one for"
+        " it, restart the agent here"
+    )
+    assert identity.tell(attrs.evolve(known, awaited=True), attrs.evolve(copy, vm_id=""))[0] is (
+        Kin.STRANGER
+    )
+
+
+def test_ids_of_machines_are_compared_in_any_case() -> None:
+    known = attrs.evolve(MEANT, known_as="TWO", awaited=True)
+    assert identity.tell(known, NODE2) == (Kin.SAME, "")
+
+
+def test_nobody_is_awaited_who_was_never_seen() -> None:
+    assert identity.tell(attrs.evolve(MEANT, awaited=True), NODE2) == (Kin.SAME, "")
+
+
 def test_a_machine_that_is_off_is_known_by_what_it_was_made_as() -> None:
     off = attrs.evolve(NODE2, computer_name="")
     assert identity.tell(MEANT, off)[0] is Kin.SAME

@@ -110,6 +110,33 @@ def test_a_certificate_that_cannot_sign_in_is_an_error(
     assert "certificate" in seen.sentence
 
 
+def test_a_clock_that_is_wrong_is_named(azure: Azure, server: Server) -> None:
+    azure.set_tokens(skew=3_600)
+    seen = server.can_fence()
+    assert seen.health is api.Health.ERROR
+    assert "Set the clock of this server (timedatectl)" in seen.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "health", "said"),
+    [
+        (401, api.Health.ERROR, "Correct tenant_id"),
+        (403, api.Health.ERROR, "Look at the roles of"),
+        (404, api.Health.ERROR, "Correct subscription_id, resource_group and the name"),
+        (409, api.Health.ERROR, "Look at it in the portal"),
+        (412, api.Health.ERROR, "Somebody else has changed it"),
+        (429, api.Health.UNKNOWN, "It wants to be asked"),
+        (500, api.Health.UNKNOWN, "status.azure.com"),
+    ],
+)
+def test_each_answer_of_azure_has_a_next_step(
+    azure: Azure, server: Server, status: int, health: api.Health, said: str
+) -> None:
+    azure.fault("status", r"node2\?", status=status, count=None)
+    seen = server.can_fence()
+    assert (seen.health, said in seen.sentence) == (health, True), seen.sentence
+
+
 def test_a_stranger_is_an_error(azure: Azure, server: Server) -> None:
     body = {"properties": {"instanceView": {"computerName": "db7"}}}
     azure.fault("edit", r"node2\?", count=None, body=body)

@@ -196,3 +196,59 @@ def test_what_is_missing_in_the_answer_is_no_fault() -> None:
     rule = {"name": "r", "properties": {"probe": None, "backendAddressPool": None}}
     (read,) = balancer.read({"name": "b", "properties": {"loadBalancingRules": [rule]}}).rules
     assert (read.probe, read.pools, read.floating) == ("", (), False)
+
+
+def test_references_are_read_in_any_case_as_azure_does() -> None:
+    """Who made the rule wrote the ids, and Azure compares them without regard to case."""
+
+    def reference(kind: str, name: str) -> dict[str, str]:
+        return {"id": f"/subscriptions/s/resourcegroups/g/providers/x/lb/{kind}/{name}"}
+
+    body = {
+        "name": "TestLoadBalancer",
+        "properties": {
+            "frontendIPConfigurations": [
+                {"name": "Front", "properties": {"privateIPAddress": "10.5.0.200"}}
+            ],
+            "probes": [
+                {
+                    "name": "TestHealthProbe",
+                    "properties": {
+                        "protocol": "Tcp",
+                        "port": 26001,
+                        "intervalInSeconds": 5,
+                        "probeThreshold": 2,
+                    },
+                }
+            ],
+            "backendAddressPools": [
+                {
+                    "name": "TestBackendPool",
+                    "properties": {
+                        "loadBalancerBackendAddresses": [
+                            {"name": ip, "properties": {"ipAddress": ip}} for ip in POOL.addresses
+                        ]
+                    },
+                }
+            ],
+            "loadBalancingRules": [
+                {
+                    "name": "TestLoadBalancingRule",
+                    "properties": {
+                        "frontendIPConfiguration": reference("frontend", "FRONT"),
+                        "backendAddressPool": reference("pool", "testbackendpool"),
+                        "probe": reference("probe", "testHealthProbe"),
+                        "frontendPort": 8080,
+                        "backendPort": 8080,
+                        "enableFloatingIP": True,
+                    },
+                }
+            ],
+        },
+    }
+    assert _wrong(found=[balancer.read(body)]) == []
+
+
+def test_a_rule_for_all_ports_is_told_nothing_about_one() -> None:
+    rule = attrs.evolve(RULE, port=0, backend_port=0)
+    assert _wrong(found=[attrs.evolve(BALANCER, rules=(rule,))]) == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,8 @@ from clp_azuresim.azure import Azure
 from clp_azuresim.balancers import Balancers
 from clp_azuresim.beside import simulated
 from clp_azuresim.roles import Role
-from clpcore import api
+from clpcore import api, config, host
+from clpcore.ctl.doctor import beyond
 from clpcore_azurelb import doctor
 from clpcore_lbpp.resource import Answer, Config
 from clpcore_lib_azure import Account
@@ -251,12 +252,61 @@ def test_clp_doctor_finds_it_and_gives_it_the_configuration(
     conf = tmp_path / "etc/clpcore/conf.d"
     conf.mkdir(parents=True)
     (conf / "cluster.toml").write_text("\n".join([_CONFIG, *lines]))
+    registry = host.load()
+    loaded = config.load(conf, registry.specs, registry.refused)
+    assert loaded.config is not None, loaded.problems
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "clpcore.ctl.doctor.beyond", "azurelb", conf, "30"],
-        env={**os.environ, "CLP_ROOT": str(tmp_path), "CLP_SERVER": "node1"},
+        [sys.executable, "-P", "-m", "clpcore.ctl.doctor.beyond", "azurelb", "30"],
+        input=beyond.packed(loaded.config, registry, "node1"),
         capture_output=True,
         check=False,
         timeout=40,
     )
     severities = [json.loads(line)[0] for line in done.stdout.splitlines()]
     assert (severities, done.returncode) == (["ok"] * 4, 0), done.stderr
+
+
+# -- an Azure that answers strangely
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"properties": {"probes": [{"name": "p", "properties": {"port": "x"}}]}},
+        {"properties": {"probes": ["text"]}},
+        {"properties": {"probes": 5}},
+        {"properties": "text"},
+        {"properties": {"loadBalancingRules": [{"properties": {"probe": ["id"]}}]}},
+        {"properties": {"backendAddressPools": [{"properties": [1]}]}},
+        "text",
+        None,
+    ],
+)
+def test_a_balancer_that_is_none_is_unknown(make_azure: Make, body: object) -> None:
+    found = make_azure()
+    found.fault("edit", "loadBalancers", body={"value": [body]}, count=None)
+    ((what, (severity, text)),) = _look(_cluster(_account(found))).items()
+    assert (severity, what) == ("unknown", "the load balancer cannot be looked at")
+    assert "Is a proxy in the way?" in text
+
+
+def test_many_cards_of_a_silent_azure_take_no_longer(make_azure: Make) -> None:
+    found = make_azure()
+    card = f"/subscriptions/{azure.SUBSCRIPTION}/resourceGroups/G/providers/Microsoft.Network"
+    pools = [
+        {
+            "name": f"pool{number}",
+            "properties": {
+                "backendIPConfigurations": [
+                    {"id": f"{card}/networkInterfaces/n{number}/ipConfigurations/1"}
+                ]
+            },
+        }
+        for number in range(20)
+    ]
+    body = {"name": "TestLoadBalancer", "properties": {"backendAddressPools": pools}}
+    found.fault("edit", "loadBalancers", body={"value": [body]}, count=None)
+    found.fault("hang", "networkInterfaces", count=None)
+    began = time.monotonic()
+    assert "unknown" in _severities(_cluster(_account(found), timeout=1_000))
+    assert time.monotonic() - began < 4.0

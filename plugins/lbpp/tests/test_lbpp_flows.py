@@ -156,6 +156,21 @@ def test_a_group_that_leaves_resets_its_clients(
 
 
 @pytest.mark.netns
+@pytest.mark.parametrize("listens", ["each", "any"])
+def test_another_groups_clients_at_another_address_stay(site: Site, listens: str) -> None:
+    """Two frontends with direct server return have equal ports, and two addresses."""
+    mine, others = ("10.5.0.1", "fd00:5::1"), ("10.5.0.2", "fd00:5::2")
+    site.lan.add("node1", "10.5.0.2/24", "fd00:5::2/64")
+    for address in ("::",) if listens == "any" else (*mine, *others):
+        site.listen(address, _SERVICE)
+    at = "::" if listens == "any" else ""
+    open_to = {each: site.connect(each, _SERVICE, at=at) for each in (*mine, *others)}
+    settings = Config(port=26001, reset_ports=(_SERVICE,), reset_addresses=mine)
+    site.deactivate(api.Event.MOVE, settings)
+    assert {address for address, flow in open_to.items() if flow.is_open} == {*others}
+
+
+@pytest.mark.netns
 def test_without_the_setting_they_stay(site: Site) -> None:
     site.listen("10.5.0.1", _SERVICE)
     flow = site.connect("10.5.0.1", _SERVICE)
@@ -184,6 +199,21 @@ def test_the_probe_port_is_no_port_of_the_service() -> None:
     spec = host.load_one("lbpp").specs[api.Kind.RESOURCE, "lbpp"]
     with pytest.raises(config.BadSettings, match="26001 is the probe port itself"):
         config.structure(spec, {"port": 26001, "reset_ports": [8080, 26001]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"reset_ports": [8080], "reset_addresses": ["lo"]}, "lo is no IP address"),
+        ({"reset_addresses": ["10.5.0.200"]}, "There are no reset_ports"),
+    ],
+)
+def test_addresses_of_resets_are_addresses_beside_ports(
+    settings: dict[str, object], said: str
+) -> None:
+    spec = host.load_one("lbpp").specs[api.Kind.RESOURCE, "lbpp"]
+    with pytest.raises(config.BadSettings, match=said):
+        config.structure(spec, {"port": 26001, **settings})
 
 
 def test_the_monitor_shares_the_resource_s_settings() -> None:

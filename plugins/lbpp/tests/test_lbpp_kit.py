@@ -40,7 +40,7 @@ def asked_by_http() -> World:
     world.facts["connections"] = 3
     world.library[flows.cannot] = lambda: ""
 
-    def reset(_ports: object) -> int:
+    def reset(_ports: object, _addresses: object) -> int:
         reset, world.facts["connections"] = world.facts["connections"], 0
         return int(reset)
 

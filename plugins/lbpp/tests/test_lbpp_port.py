@@ -149,7 +149,7 @@ def test_a_port_in_use_names_who_has_it(site: Site) -> None:
         socket.create_server(("127.0.0.1", site.config.port)),
         pytest.raises(
             api.Failed,
-            match=rf"port {site.config.port} is already in use by pid {os.getpid()} \(.*pytest",
+            match=rf"port {site.config.port} is already in use by pid {os.getpid()} \(.*python",
         ),
     ):
         site.activate()
@@ -241,7 +241,10 @@ def test_who_is_not_answered_yet_is_reset_by_the_deactivation(
 ) -> None:
     monkeypatch.setattr(resource, "_GRACE", 100)
     site.activate()
-    os.kill(site.process().pid, signal.SIGSTOP)
+    pid = site.process().pid
+    os.kill(pid, signal.SIGSTOP)
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.001)
     with socket.create_connection((site.config.here, site.config.port), timeout=5) as client:
         site.deactivate()
         with pytest.raises(ConnectionResetError):

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -67,6 +68,14 @@ def hasty(tmp_path: Path) -> Iterator[Port]:
     yield from _run(str(tmp_path / "web.py"))
 
 
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Port]:
+    """The same with few places, all of them taken."""
+    text = re.sub(r"_MOST = 256", "_MOST = 3", _PROGRAM.read_text())
+    (tmp_path / "web.py").write_text(text)
+    yield from _run(str(tmp_path / "web.py"))
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/%00?" + "x" * 4_000])
 def test_every_path_is_well(port: Port, path: str) -> None:
     assert port.get(path=path) == 200
@@ -101,6 +110,28 @@ def test_the_oldest_makes_room(hasty: Port) -> None:
             first.recv(1)
         others[-1].sendall(_GET)
         assert others[-1].recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_the_oldest_may_speak_up_just_when_it_makes_room(crowded: Port) -> None:
+    with contextlib.ExitStack() as stack:
+        first, *_ = [stack.enter_context(crowded.connect()) for _ in range(3)]
+        _wait_for_open(crowded, 3)
+        crowded.process.send_signal(signal.SIGSTOP)  # so that it sees both at one look
+        newest = stack.enter_context(crowded.connect())
+        first.sendall(b"G")
+        crowded.process.send_signal(signal.SIGCONT)
+        newest.sendall(_GET)
+        assert newest.recv(100).startswith(b"HTTP/1.1 200")
+    assert crowded.process.poll() is None
+
+
+def _wait_for_open(port: Port, count: int) -> None:
+    folder = Path(f"/proc/{port.process.pid}/fd")
+    deadline = time.monotonic() + 5
+    # Beside its connections it has the three of every process, the listening one and its epoll.
+    while sum(1 for _ in folder.iterdir()) < count + 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_head_without_an_end_is_reset(port: Port) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.server
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from clpcore import api
-from clpcore_lib_azure import Account, NotSignedIn, Silent, session
+from clpcore_lib_azure import Account, NotSignedIn, Silent, answers, session
 
 if TYPE_CHECKING:
     from clp_azuresim.azure import Azure
@@ -18,10 +24,10 @@ class Make(Protocol):
     def __call__(self, **changes: Any) -> Account: ...  # noqa: ANN401
 
 
-def refusal(account: Account) -> api.DriverError:
+def refusal(account: Account, timeout: int = 3_000) -> api.DriverError:
     async def sign_in() -> None:
         try:
-            await session.session(account).sign_in(3_000)
+            await session.session(account).sign_in(timeout)
         finally:
             await session.close()
 
@@ -68,13 +74,114 @@ def test_an_entra_that_is_ill_is_asked_again(azure: Azure, account: Make, status
     assert isinstance(refusal(account()), Silent)
 
 
-def test_a_machine_without_an_identity_is_told(
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Be what answers in the place of the metadata service; gives its host and port."""
+    with contextlib.ExitStack() as servers:
+
+        def start(status: int, kind: str, body: str) -> str:
+            class Answer(http.server.BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    self.send_response(status)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.send_header("Retry-After-ms", "1")  # the SDK asks five times
+                    self.end_headers()
+                    self.wfile.write(body.encode())
+
+                def log_message(self, *_: object) -> None:
+                    """Say nothing."""
+
+            server = servers.enter_context(http.server.HTTPServer(("127.0.0.1", 0), Answer))
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            servers.callback(thread.join)
+            servers.callback(server.shutdown)
+            where = f"127.0.0.1:{server.server_port}"
+            monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", f"http://{where}")
+            return where
+
+        yield start
+
+
+@pytest.fixture
+def identity(
     azure: Azure, account: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Callable[..., api.DriverError]:
+    """Sign in as a managed identity; the metadata service answers as it is told to."""
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", azure.imds["node1"])
+
+    def sign_in(status: int, body: object, client: str = "") -> api.DriverError:
+        azure.fault("status", "identity/oauth2/token", status=status, body=body, count=None)
+        mine = {"certificate_file": "", "tenant_id": "", "application_id": client}
+        return refusal(account(managed_identity=True, **mine))
+
+    return sign_in
+
+
+@pytest.mark.parametrize(("client", "which"), [("", "an identity"), ("id-1", "the identity id-1")])
+def test_a_machine_without_an_identity_is_told(
+    identity: Callable[..., api.DriverError], client: str, which: str
+) -> None:
     body = {"error": "invalid_request", "error_description": "Identity not found"}
-    azure.fault("status", "identity/oauth2/token", status=400, body=body, count=None)
-    mine = account(managed_identity=True, certificate_file="", application_id="", tenant_id="")
-    found = refusal(mine)
+    found = identity(400, body, client)
     assert isinstance(found, NotSignedIn)
-    assert "Assign an identity to this virtual machine" in str(found)
+    assert f"Assign {which} to this virtual machine" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (200, "text/html", "<html>Sign in to the hotel</html>"),
+        (200, "application/json", '{"a": "b"}'),
+        (400, "text/plain", "No."),
+        (403, "application/json", '{"a": "b"}'),
+    ],
+)
+def test_who_answers_in_the_place_of_the_metadata_service_is_named(
+    account: Make, serve: Callable[..., str], status: int, kind: str, body: str
+) -> None:
+    """On a machine that is not Azure's, or behind a proxy: no identity would help."""
+    where = serve(status, kind, body)
+    mine = {"certificate_file": "", "tenant_id": "", "application_id": ""}
+    found = refusal(account(managed_identity=True, **mine))
+    assert type(found) is Silent
+    assert f"asked was the metadata service at {where} (" in str(found)
+    assert "what answered is not Azure's. Does this machine run on Azure?" in str(found)
+    assert "Assign" not in str(found)
+    assert "management" not in str(found)
+
+
+def test_a_401_of_the_metadata_service_refuses_no_token_of_ours(
+    account: Make, serve: Callable[..., str]
+) -> None:
+    """It was not shown one: to sign in anew would only ask it again."""
+    serve(401, "application/json", '{"error": "who are you"}')
+    mine = {"certificate_file": "", "tenant_id": "", "application_id": ""}
+    cause = refusal(account(managed_identity=True, **mine)).__cause__
+    assert isinstance(cause, HttpResponseError)
+    assert cause.status_code == 401
+    assert not answers.refuses_token(cause)
+
+
+def test_a_metadata_service_that_is_busy_is_asked_again(
+    account: Make, serve: Callable[..., str]
+) -> None:
+    serve(501, "application/json", '{"error": "busy"}')
+    mine = {"certificate_file": "", "tenant_id": "", "application_id": ""}
+    found = refusal(account(managed_identity=True, **mine))
+    assert type(found) is Silent
+    assert "trouble of its own" in str(found)
+
+
+def test_a_metadata_service_that_is_not_there_is_named(
+    account: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is one for all of a question: it does not tell who was late."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        where = f"127.0.0.1:{deaf.getsockname()[1]}"
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", f"http://{where}")
+        mine = {"certificate_file": "", "tenant_id": "", "application_id": ""}
+        found = refusal(account(managed_identity=True, **mine), timeout=300)
+    assert type(found) is Silent
+    assert f"or from the metadata service at {where}, in time" in str(found)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -63,6 +66,7 @@ def account(folder: Path, data: bytes | None, password: bytes | None = None) -> 
         file.chmod(0o600)
     if password is not None:
         secret.write_bytes(password)
+        secret.chmod(0o600)
     return Account(
         subscription_id="22222222-2222-2222-2222-222222222222",
         resource_group="TestGroup1",
@@ -166,3 +170,45 @@ def test_a_key_that_others_may_read_is_a_risk(tmp_path: Path) -> None:
     (problem,) = validate_here(mine)
     assert problem.risk
     assert problem.remedy == f"chmod 600 {mine.certificate_file}"
+
+
+def test_a_password_that_others_may_read_is_a_risk(tmp_path: Path) -> None:
+    data = key_pem(password=_PASSWORD) + pem(cert())
+    mine = account(tmp_path, data, _PASSWORD)
+    Path(mine.certificate_password_file).chmod(0o640)
+    (problem,) = validate_here(mine)
+    assert problem.risk
+    assert problem.key == "certificate_password_file"
+    assert _PASSWORD.decode() not in str(problem)
+
+
+@pytest.mark.parametrize("key", ["certificate_file", "certificate_password_file", "ca_bundle"])
+def test_nobody_waits_at_a_pipe(tmp_path: Path, key: str) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    mine = account(tmp_path, key_pem(password=_PASSWORD) + pem(cert()), _PASSWORD)
+    changes: dict[str, Any] = {key: str(tmp_path / "pipe")}
+    mine = attrs.evolve(mine, **changes)
+    (problem,) = validate_here(mine)
+    assert "is a pipe" in problem.what
+
+
+@pytest.mark.parametrize("form", ["pem", "p12"])
+def test_a_password_in_utf_16_is_told(tmp_path: Path, form: str) -> None:
+    """As some editors write it: the library would end in a panic, which is no Exception."""
+    data = p12(_PASSWORD) if form == "p12" else key_pem(password=_PASSWORD) + pem(cert())
+    mine = account(tmp_path, data, _PASSWORD.decode().encode("utf-16"))
+    with pytest.raises(api.Misconfigured, match="is no plain text") as raised:
+        certificate.read(mine)
+    assert "correct" not in str(raised.value)
+
+
+def test_a_certificate_of_no_version_is_none(tmp_path: Path) -> None:
+    der = (
+        cert()
+        .public_bytes(serialization.Encoding.DER)
+        .replace(bytes([2, 1, 2]), bytes([2, 1, 9]), 1)
+    )
+    text = base64.encodebytes(der)
+    data = b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n"
+    with pytest.raises(api.Misconfigured, match="cannot be read as PEM"):
+        certificate.read(account(tmp_path, key_pem() + data))

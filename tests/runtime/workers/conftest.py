@@ -36,6 +36,7 @@ _OWNERS: Final = {
     "faultyfence": "entries",
     "faultyarbiter": "entries",
     "faultyhb": "entries",
+    "slowfence": "slow",
 }
 _SERVERS: Final = tuple(Server(name=f"node{i}", priority=i, interconnect=()) for i in (1, 2))
 

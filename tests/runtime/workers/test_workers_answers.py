@@ -61,6 +61,7 @@ def test_calls_are_answered(run: Run) -> None:
         ("not_installed", Verdict.NOT_INSTALLED, "there is no moon"),
         ("value_error", Verdict.FAILED, "driver bug: ValueError: half a moon (the worker's log"),
         ("system_exit", Verdict.FAILED, "driver bug: SystemExit: 4"),
+        ("panic", Verdict.FAILED, "driver bug: BaseException: a library written in Rust"),
         ("cancelled", Verdict.FAILED, "driver bug: CancelledError"),
         ("leak_without_end", Verdict.FAILED, "driver bug: MemoryError"),
     ],

@@ -98,6 +98,24 @@ def test_every_method_is_called_and_answers(run: Run) -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("kind", "verdict"), [(CanFence, Verdict.OK), (Fence, Verdict.STALLED)])
+def test_the_time_of_a_look_begins_when_its_plugin_is_loaded(
+    run: Run, kind: type[CanFence | Fence], verdict: Verdict
+) -> None:
+    """Nobody waits for it, as for a forced stop, whose time is what was promised."""
+
+    async def test(cluster: Cluster) -> None:
+        slow = (Fencing(name="it", type="slowfence"),)
+        settings = attrs.evolve(config(), fencings=slow)
+        outcome = await cluster.workers.call(action(kind, 600), settings)
+        assert outcome.verdict is verdict, outcome
+        if outcome.observation is not None:
+            left = int(outcome.observation.sentence.partition(" ")[0])
+            assert 0 < left <= 600
+
+    run(test)
+
+
 def test_what_is_no_answer_is_a_bug_of_the_driver_and_no_answer(run: Run) -> None:
     async def test(cluster: Cluster) -> None:
         for asked, says in (

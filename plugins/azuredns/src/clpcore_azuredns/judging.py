@@ -18,6 +18,11 @@ PUBLISHING: Final = 60_000  # ms after a write in which name servers may not kno
 _LONGEST: Final = 290  # characters of a sentence
 _SHOWN: Final = 3  # name servers that are named
 
+# What an administrator does about it.
+_WHO: Final = "Azure's activity log tells who has changed it"
+_BETWEEN: Final = f"{_WHO}; if nobody has, somebody else answers at port 53"
+_OPEN: Final = "Open port 53, UDP and TCP, to them"
+
 
 @attrs.frozen(kw_only=True)
 class Look:
@@ -57,9 +62,13 @@ def judge(config: MonitorConfig, call: api.Call, look: Look) -> api.Observation:
 
 
 def short(text: object) -> str:
-    """Give a sentence of at most 300 characters."""
+    """Give it in at most 300 characters; of what is longer the next step, at its end, stays."""
     line = " ".join(str(text).split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+    if len(line) <= _LONGEST:
+        return line
+    said, _, step = line.rpartition(". ")
+    said, step = (said, step[: _LONGEST // 2]) if said else (line, "")
+    return f"{said[: _LONGEST - len(step)]} ... {step}".strip()
 
 
 _Verdict = tuple[api.Health, str]
@@ -76,12 +85,14 @@ def _by_azure(config: MonitorConfig, call: api.Call, look: Look) -> _Verdict | N
     if look.error is not None:
         return api.Health.WARNING, str(look.error)
     if look.record is None:
-        return api.Health.ERROR, f"there is no A record {config.record_set} in zone {config.zone}"
+        what = f"there is no A record {config.record_set} in zone {config.zone}"
+        return api.Health.ERROR, f"{what}. {_WHO}"
     if look.record.is_newer_than(call):
         mine = f"this server knows epoch {call.epoch} only"
-        return api.Health.ERROR, f"{config.about} is {look.record}, and {mine}"
+        step = f"Look who serves it: clp why {call.group}"
+        return api.Health.ERROR, f"{config.about} is {look.record}, and {mine}. {step}"
     if look.record.addresses != (config.ip,):
-        return api.Health.ERROR, f"{config.about} is {look.record}, not {config.ip}"
+        return api.Health.ERROR, f"{config.about} is {look.record}, not {config.ip}. {_WHO}"
     return _refused(look)
 
 
@@ -101,7 +112,8 @@ def denied(error: clpcore_lib_azure.Denied) -> str:
     """Say in one sentence which action is missing, and where."""
     if not error.action:
         return str(error)
-    return f"Azure answers 403: the role lacks {error.action} on {error.scope}"
+    said = f"Azure answers 403: the role lacks {error.action} on {error.scope}"
+    return f"{said}. `clp azure role` prints one that has it"
 
 
 def _by_servers(config: MonitorConfig, look: Look) -> _Verdict:
@@ -109,7 +121,7 @@ def _by_servers(config: MonitorConfig, look: Look) -> _Verdict:
     wrong = [each for each in look.said if each.addresses not in (None, (config.ip,))]
     if wrong and not (_may_lag(look) and all(each.addresses for each in wrong)):
         health = api.Health.WARNING if right else api.Health.ERROR
-        return health, f"{config.fqdn} is {config.ip}, but {_told(wrong)}"
+        return health, f"{config.fqdn} is {config.ip}, but {_told(wrong)}. {_BETWEEN}"
     if right:
         found = f"{config.fqdn} is {config.ip} at {len(right)} of {len(look.said)} name servers"
         return _well(config, look, found + (", the change is under way" if wrong else ""))
@@ -137,7 +149,9 @@ def _well(config: MonitorConfig, look: Look, found: str) -> _Verdict:
 
 def _nobody(config: MonitorConfig, look: Look, *, known: bool) -> _Verdict:
     """Judge a look to which those who should know have said nothing."""
-    silent = look.unfound or (_told(look.said) if look.said else "no name server was asked")
+    silent = look.unfound or "no name server was asked"
+    if look.said:
+        silent = f"{_told(look.said)}. {_OPEN}"
     if known:
         text = f"{config.about} is {config.ip} in Azure, but {silent}"
     else:
@@ -149,7 +163,7 @@ def _nobody(config: MonitorConfig, look: Look, *, known: bool) -> _Verdict:
             return api.Health.WARNING, text
     if look.seen is None:  # ignored is what was well before: nothing is known of this
         return api.Health.UNKNOWN, text
-    return api.Health.NORMAL, f"{text}; all was well {look.seen / 1_000:.0f} s ago"
+    return api.Health.NORMAL, f"all was well {look.seen / 1_000:.0f} s ago; {text}"
 
 
 def _told(said: Iterable[Said]) -> str:

@@ -103,7 +103,10 @@ async def name_servers(config: Config, timeout: int) -> tuple[str, ...]:  # noqa
     what = f"name servers of zone {config.zone}"
     question = records.get(config.resource_group, config.zone, "@", "NS")
     found = await azure.ask(what, question, timeout)
-    names = [str(each.nsdname).rstrip(".") for each in found.ns_records or () if each.nsdname]
+    try:
+        names = [str(each.nsdname).rstrip(".") for each in found.ns_records or () if each.nsdname]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _not_azures(config) from error
     return tuple(sorted(names))
 
 
@@ -136,8 +139,12 @@ def _read(config: Config, found: Any) -> Record:  # noqa: ANN401 - what the SDK 
             metadata=metadata,
             etag=_etag(found),
         )
-    except (AttributeError, TypeError, ValueError) as error:
-        raise clpcore_lib_azure.Silent(
-            f"{config.about}: what {config.resource_manager} answered is no record set. Is a proxy"
-            " in the way?"
-        ) from error
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise _not_azures(config) from error
+
+
+def _not_azures(config: Config) -> clpcore_lib_azure.Silent:
+    return clpcore_lib_azure.Silent(
+        f"{config.about}: what {config.resource_manager} answered is no record set. Is a proxy"
+        " in the way?"
+    )

@@ -97,7 +97,7 @@ class Azuredns:
             try:
                 return await self._take(call, ports)
             except (Silent, Conflict) as error:
-                wait = max(pause, error.wait if isinstance(error, Throttled) else 0)
+                wait = _wait(error, pause)
                 if wait >= left(call, ports):
                     raise
                 ports.tell(f"{error}; asks again in {wait / 1_000:g} s")
@@ -189,7 +189,7 @@ class Azuredns:
             except Changed:
                 return  # somebody has it by now
             except (Silent, Conflict) as error:
-                wait = max(pause, error.wait if isinstance(error, Throttled) else 0)
+                wait = _wait(error, pause)
                 if wait >= left(call, ports):
                     raise
             await ports.sleep(wait)
@@ -205,3 +205,9 @@ class Azuredns:
         if found is None or self.config.ip not in found.addresses:
             return ""
         return found.etag if found.group == call.group and found.epoch <= call.epoch else ""
+
+
+def _wait(error: api.DriverError, pause: int) -> int:
+    """Give the ms until the next try; who throttles is heeded for so long only: clients wait."""
+    wanted = error.wait if isinstance(error, Throttled) else 0
+    return max(pause, min(wanted, _LONGEST_PAUSE))

@@ -50,6 +50,7 @@ class Servers:
         found = await within(_ASKING, call, ports, self.config, resolution.locate, names)
         if not found:
             text = f"no address is found for the name servers of zone {self.config.zone}"
-            raise Silent(f"{text} ({', '.join(names) or 'it has none'})")
+            text += f" ({', '.join(names) or 'it has none'})"
+            raise Silent(f"{text}. Can this server look up names (resolvectl)?")
         self._found, self._found_at = found, now
         return found

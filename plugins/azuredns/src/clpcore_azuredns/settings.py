@@ -156,6 +156,9 @@ def _names(config: Config) -> Iterator[api.Problem]:
     elif config.record_set.lower().endswith("." + config.zone.lower()):
         what = f"{config.record_set} ends with the zone: the name would be {config.fqdn}."
         yield api.Problem("record_set", what, "Write the part before the zone only.")
+    elif len(config.zone) <= _LONGEST < len(config.fqdn):
+        what = f"{config.record_set} makes a name of {len(config.fqdn)} characters with the zone."
+        yield api.Problem("record_set", what, f"DNS allows {_LONGEST} for the whole name.")
 
 
 def _server(text: str) -> tuple[str, int] | None:

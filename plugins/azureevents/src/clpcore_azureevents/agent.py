@@ -13,6 +13,7 @@ from clpcore_azureevents.decide import Ask, Drain, ExpectFreeze, Undrain
 
 _ANSWER: Final = 5.0  # seconds for what the agent knows
 _WAIT_MS: Final = 1_000  # for the end of what was asked for; it goes on by itself
+_PROGRAM: Final = "clp-azureevents"  # for the journal: it was no person who has drained the server
 _LONGEST: Final = 64 << 20  # bytes of a line: the status of the largest cluster has a few MiB
 
 
@@ -52,7 +53,8 @@ class Agent:
             Refused: it is not done.
 
         """
-        request = {"do": "ask", "op": _operation(ask, me), "wait": _WAIT_MS}
+        operation = _operation(ask, me)
+        request = {"do": "ask", "op": operation, "wait": _WAIT_MS, "via": _PROGRAM}
         reply = await self._ask(request, _ANSWER + _WAIT_MS / 1_000)
         if not reply.get("ok") and not reply.get("pending"):
             reasons = [str(each.get("key")) for each in reply.get("because") or ()]

@@ -84,7 +84,7 @@ def cluster(status: Mapping[str, Any]) -> Cluster:
 
     """
     try:
-        return Cluster(
+        found = Cluster(
             me=status["server"],
             servers=tuple(_server(each, status["groups"]) for each in status["servers"]),
             endured=status["endured_freeze_ms"],
@@ -93,6 +93,9 @@ def cluster(status: Mapping[str, Any]) -> Cluster:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"the status document of the agent has no {error}") from error
+    if not any(each.name == found.me for each in found.servers):
+        raise Unreadable(f"{found.me} is no server of its own cluster any more")
+    return found
 
 
 def _server(one: Mapping[str, Any], groups: list[Mapping[str, Any]]) -> Server:

@@ -85,12 +85,3 @@ def _seconds(data: dict[str, Any], key: str, usual: float, *, high: float = _HIG
     if isinstance(value, bool) or not isinstance(value, int | float) or not _LOW <= value <= high:
         raise Wrong(f"{key} is {value!r}, and no number of seconds from {_LOW} to {high:g}")
     return float(value)
-
-
-def names(config: Config, me: str, machine: str, servers: tuple[str, ...]) -> dict[str, str]:
-    """Give the servers by the names of their machines, in lower case, as Azure compares them.
-
-    *machine* is what Azure itself calls the machine of *me*; nobody knows better.
-    """
-    called = {name: config.machines.get(name, name) for name in servers} | {me: machine}
-    return {machine.lower(): name for name, machine in called.items()}

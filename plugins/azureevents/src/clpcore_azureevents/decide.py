@@ -6,13 +6,14 @@ the one thing that concerns others, as it lets Azure go on with every machine of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
 
 from clpcore_azureevents.cluster import Cluster, Server
 from clpcore_azureevents.events import Event, Kind
+from clpcore_azureevents.machines import Machines
 from clpcore_azureevents.memory import Known
 
 _MARGIN: Final = 60  # seconds after the announced end of a freeze
@@ -56,7 +57,7 @@ class Decision:
 
 
 def decide(
-    events: tuple[Event, ...], cluster: Cluster, known: Known, names: Mapping[str, str], now: int
+    events: tuple[Event, ...], cluster: Cluster, known: Known, machines: Machines, now: int
 ) -> Decision:
     """Decide what to ask for now.
 
@@ -64,30 +65,29 @@ def decide(
         events: in the order of their rank.
         cluster: as this server's agent sees it.
         known: what was done before.
-        names: the servers by the names of their machines, in lower case.
+        machines: which server each machine is.
         now: seconds since 1970.
 
     """
-    look = _Look(events, cluster, names)
+    look = _Look(events, cluster, machines)
     drained = _see_to_groups(look, known)
     frozen = _see_to_freezes(look, drained.known, now)
     approved = _approve(look)
+    doubt = (machines.doubt,) if machines.doubt else ()
     return Decision(
         frozen.known,
         (*drained.asks, *frozen.asks, *approved.asks),
-        (*drained.said, *frozen.said, *approved.said),
+        (*doubt, *drained.said, *frozen.said, *approved.said),
     )
 
 
 class _Look:
     """Events and cluster, and what follows from both."""
 
-    def __init__(
-        self, events: tuple[Event, ...], cluster: Cluster, names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, events: tuple[Event, ...], cluster: Cluster, machines: Machines) -> None:
         self.cluster = cluster
         self.me = cluster.myself
-        self.names = names
+        self.machines = machines
         self.events = events
         mine = [event for event in events if self.me.name in self.servers(event)]
         self.drains = [event for event in mine if self.empties(event)]
@@ -95,12 +95,12 @@ class _Look:
 
     def servers(self, event: Event) -> tuple[str, ...]:
         """Give the servers of this cluster that it happens to."""
-        found = (self.names.get(each.lower()) for each in event.resources)
+        found = (self.machines.servers.get(each.lower()) for each in event.resources)
         return tuple(dict.fromkeys(filter(None, found)))
 
     def strangers(self, event: Event) -> tuple[str, ...]:
         """Give its machines that are no servers of this cluster."""
-        return tuple(each for each in event.resources if each.lower() not in self.names)
+        return tuple(each for each in event.resources if each.lower() not in self.machines.servers)
 
     def is_short(self, event: Event) -> bool:
         """Tell whether it is a freeze that groups can sit out."""
@@ -257,21 +257,31 @@ def _is_mine_to_approve(look: _Look, event: Event) -> bool:
 
 
 def _obstacles(look: _Look, event: Event) -> Iterator[str]:
+    """Give why it may not start yet: an approval lets Azure go on with all its machines at once."""
+    if look.machines.doubt:
+        yield "it is not certain which servers its machines are"
+    for each in look.events:
+        if each.id == event.id:  # one word for all that is announced under the id
+            yield from _obstacles_of(look, each)
+
+
+def _obstacles_of(look: _Look, event: Event) -> Iterator[str]:
     if strangers := look.strangers(event):
         yield f"{', '.join(strangers)} is no server of this cluster"
     for name in look.servers(event):
         server = look.cluster.server(name)
-        if obstacle := _obstacle(server, event, short=look.is_short(event)):
+        if obstacle := _obstacle(server, short=look.is_short(event)):
             yield obstacle
 
 
-def _obstacle(server: Server, event: Event, *, short: bool) -> str:
+def _obstacle(server: Server, *, short: bool) -> str:
     """Tell why the event may not happen to *server* yet; "": it may."""
     if server.gone or server.empty or (short and server.freeze == "expected"):
         return ""
     if server.silent:
-        # Its user wants it to begin anew, and it cannot empty itself: a new boot is a proof, too.
-        return "" if event.by_user else f"{server.name} is silent and not proven to be stopped"
+        # It may serve all the same: who asked for the event, a user or Azure, does not matter.
+        step = f"is it certainly off: clp server confirm-down {server.name}"
+        return f"{server.name} is silent and not proven to be stopped; {step}"
     if short:
         return f"not every server knows yet that {server.name} may freeze"
     if not server.drained:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from clpcore.api import doctor
 from clpcore_azureevents import config as configured
+from clpcore_azureevents import machines
 
 _FREEZE_MS: Final = 30_000  # that Azure may pause a machine without ending it
 _OLD: Final = 180  # seconds: longer than the first answer of the metadata service takes
@@ -27,7 +28,8 @@ def look(cluster: doctor.Cluster) -> Iterator[doctor.Finding]:
     bad = doctor.Severity.WARNING
     if cluster.heartbeat_timeout <= _FREEZE_MS:
         bad = doctor.Severity.ERROR  # a freeze that nobody announces is a failover
-    path = Path(os.environ.get("CLP_ROOT") or "/") / configured.LOOK
+    root = Path(os.environ.get("CLP_ROOT") or "/")
+    path = root / configured.LOOK
     try:
         seen: Any = json.loads(path.read_text())
         age, machine = int(time.time()) - int(seen["at"]), str(seen["machine"])
@@ -38,5 +40,15 @@ def look(cluster: doctor.Cluster) -> Iterator[doctor.Finding]:
     if age > _OLD:
         value = f"clp-azureevents heard Azure last {age} s ago"
         yield doctor.Finding(bad, _WHAT, value, "journalctl -u clp-azureevents tells why")
+        return
+    try:
+        written = configured.load(root / configured.FILE).machines
+    except configured.Wrong as wrong:
+        yield doctor.Finding(doctor.Severity.ERROR, _WHAT, str(wrong), "correct the file")
+        return
+    told = machines.told(written, cluster.server, machine, (*cluster.interconnects,))
+    if told.doubt:
+        said, _, remedy = told.doubt.partition(". ")
+        yield doctor.Finding(doctor.Severity.WARNING, _WHAT, said, remedy)
     else:
         yield doctor.Finding(doctor.Severity.OK, _WHAT, f"heard {age} s ago, of {machine}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from clpcore_azureevents.service import Service
 
 CONFIGURATION: Final = 78  # of sysexits.h: systemd does not start it again
 _NO_ANSWER: Final = 1
+_NOT_ALONE: Final = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +38,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return CONFIGURATION
     if args.command == "look":
         return asyncio.run(_look(config))
-    asyncio.run(_serve(root, config))
+    try:
+        with _alone(root / configured.STATE):
+            asyncio.run(_serve(root, config))
+    except OSError as error:
+        sys.stderr.write(f"clp-azureevents: {error}\n")
+        return _NOT_ALONE
     return 0
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Be the only one that serves: each would forget what the other has drained the server for.
+
+    Raises:
+        OSError: another one does, or nothing can be written down.
+
+    """
+    state.parent.mkdir(parents=True, exist_ok=True)
+    lock = state.with_name("lock")
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"another one serves this server ({lock}): systemctl status") from None
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:

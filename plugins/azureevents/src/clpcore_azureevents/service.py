@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from clpcore_azureevents import config as configured
-from clpcore_azureevents import memory
+from clpcore_azureevents import machines, memory
 from clpcore_azureevents.agent import Agent, NoAgent, Refused
 from clpcore_azureevents.cluster import Cluster
 from clpcore_azureevents.decide import Approve, Ask, Decision, Drain, decide
@@ -69,17 +69,9 @@ class Service:
         return await self._imds.document()
 
     def _decided(self, document: Document, cluster: Cluster) -> Decision:
-        me, servers = cluster.me, tuple(each.name for each in cluster.servers)
-        names = configured.names(self._config, me, self._machine, servers)
-        decision = decide(document.events, cluster, self._known, names, int(time.time()))
-        written = self._config.machines.get(me, me)
-        if written.lower() == self._machine.lower():
-            return decision
-        said = (
-            f"Azure calls this machine {self._machine}, not {written}: write {me} ="
-            f' "{self._machine}" below [machines] on EVERY server, or the others wait in vain.'
-        )
-        return attrs.evolve(decision, said=(said, *decision.said))
+        servers = tuple(each.name for each in cluster.servers)
+        told = machines.told(self._config.machines, cluster.me, self._machine, servers)
+        return decide(document.events, cluster, self._known, told, int(time.time()))
 
     async def _act(self, cluster: Cluster, decision: Decision) -> None:
         """Ask for what was decided; what is to be remembered is written down before."""

@@ -12,10 +12,11 @@ from azure.mgmt.core.polling.async_arm_polling import AsyncARMPolling
 
 from clpcore_azurefence.identity import TAG, Machine
 from clpcore_azurefence.settings import Config
-from clpcore_lib_azure import permissions, session
+from clpcore_lib_azure import Silent, permissions, session
 
 STOP: Final = "Microsoft.Compute/virtualMachines/powerOff/action"
 _POWER: Final = "PowerState/"
+_ASLEEP: Final = ("hibernationstate/hibernated", "hibernationstate/hibernating")
 
 
 async def read(config: Config, name: str, timeout: int) -> Machine:  # noqa: ASYNC109 - milliseconds
@@ -29,11 +30,21 @@ async def read(config: Config, name: str, timeout: int) -> Machine:  # noqa: ASY
     machines = azure.client(ComputeManagementClient).virtual_machines
     # One question for both: who is read as off is who was meant.
     question = machines.get(group, name, expand="instanceView")
-    found: Any = await azure.ask(f"VM {name} in {group}", question, timeout)
+    found = await azure.ask(f"VM {name} in {group}", question, timeout)
+    try:
+        return _machine(config, name, found)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Silent(
+            f"VM {name} in {group}: what {config.resource_manager} answered is no virtual machine."
+            " Is a proxy in the way?"
+        ) from error
+
+
+def _machine(config: Config, name: str, found: Any) -> Machine:  # noqa: ANN401 - the SDK's
     view = found.instance_view
     return Machine(
         name=name,
-        resource_group=group,
+        resource_group=config.resource_group,
         vm_id=found.vm_id or "",
         computer_name=(view.computer_name or "") if view else "",
         made_as=(found.os_profile.computer_name or "") if found.os_profile else "",
@@ -128,5 +139,12 @@ def _tag(tags: Mapping[str, str]) -> str:
 
 
 def _power(statuses: Any) -> str:  # noqa: ANN401 - the SDK's
-    codes = (each.code or "" for each in statuses)
-    return next((c[len(_POWER) :].lower() for c in codes if c.startswith(_POWER)), "")
+    """Give the power of an instance view; empty: it tells none, or two.
+
+    Who hibernates is deallocated as well, but its memory is kept: it would go on where it was.
+    """
+    codes = [each.code or "" for each in statuses]
+    if any(code.lower().startswith(_ASLEEP) for code in codes):
+        return "hibernated"
+    found = {code[len(_POWER) :].lower() for code in codes if code.startswith(_POWER)}
+    return found.pop() if len(found) == 1 else ""

@@ -26,12 +26,22 @@ _METADATA: Final = 1_000  # ms: it is on the same host
 
 @attrs.define
 class AzureFence:
-    """Stops one server; what it has learnt of the machine, it keeps for when it matters."""
+    """Stops one server; what it has learnt of the machine, it keeps for when it matters.
+
+    Attributes:
+        _known_as: the vm_id of the machine that was found to be the victim; empty: none was.
+        _sure: the last look has found it under its name.
+        _awaited: a forced stop was asked for, and neither was the machine read as off since, nor
+            found well: whoever has its name now may be another one, and is not taken for it.
+
+    """
 
     config: Config
     _own: metadata.Own | None = attrs.field(default=None, init=False, repr=False)
     _own_trouble: str = attrs.field(default="", init=False, repr=False)
     _known_as: str = attrs.field(default="", init=False, repr=False)
+    _sure: bool = attrs.field(default=False, init=False, repr=False)
+    _awaited: bool = attrs.field(default=False, init=False, repr=False)
 
     async def can_fence(self, call: api.Call, ports: api.Ports) -> api.Observation:
         """See that it signs in, that the machine is the victim's, and that it may be stopped."""
@@ -41,7 +51,10 @@ class AzureFence:
                 seen = await look(call, ports, seen)
             except api.DriverError as error:
                 return readiness.judge(attrs.evolve(seen, error=error))
-        return readiness.judge(seen)
+        verdict = readiness.judge(seen)
+        if verdict.health is api.Health.NORMAL:  # a stop that is still wanted begins anew on this
+            self._awaited = False
+        return verdict
 
     async def fence(self, call: api.Call, ports: api.Ports) -> api.Power:
         """Ask Azure to cut the victim's power until it is read as off, or the time is over.
@@ -56,7 +69,7 @@ class AzureFence:
         if self._own is None and not self._own_trouble:
             await self._find_own(call, ports)
         began = ports.now()
-        now = course.begin(began, sure=bool(self._known_as))
+        now = course.begin(began, sure=self._sure)
         operation: Any = None
         while not now.is_over:
             do, at = course.following(now, ports.now())
@@ -72,6 +85,7 @@ class AzureFence:
                     now, operation = await self._go_on_asking(call, ports, now)
                 case Do.FOLLOW:
                     now = await self._go_on_following(call, ports, now, operation)
+        self._awaited = False
         took = (ports.now() - began) / 1_000
         ports.tell(f"{self._about(call)} is {now.power}; {now.requests} requests, {took:.1f} s")
         return api.Power.OFF
@@ -80,8 +94,9 @@ class AzureFence:
 
     async def _see_machine(self, call: api.Call, ports: api.Ports, seen: Seen) -> Seen:
         await self._find_own(call, ports)
+        before = self._known_as
         machine = await self._read(call, ports)
-        return attrs.evolve(seen, machine=machine, blind=self._own_trouble)
+        return attrs.evolve(seen, machine=machine, known_as=before, blind=self._own_trouble)
 
     async def _see_role(self, call: api.Call, ports: api.Ports, seen: Seen) -> Seen:
         lacking = await self._ask(call, ports, asking.lacking, seen.name)
@@ -93,6 +108,7 @@ class AzureFence:
     # -- steps of a forced stop
 
     async def _go_on_reading(self, call: api.Call, ports: api.Ports, now: Course) -> Course:
+        self._awaited = True  # each time: a look that begins before may end meanwhile
         try:
             found = await self._read(call, ports)
         except api.DriverError as error:
@@ -133,12 +149,15 @@ class AzureFence:
             subscription_id=self.config.subscription_id,
             own=self._own,
             known_as=self._known_as,
+            awaited=self._awaited,
         )
         kin, why = identity.tell(meant, found)
-        if kin is not Kin.SAME:
-            self._known_as = ""
+        self._sure = kin is Kin.SAME
+        if not self._sure:
+            # It is not the victim any more; that another one has its name says nothing of it.
+            self._known_as = self._known_as if meant.is_new(found) else ""
             raise Unproven(f"{why}. Until then nobody stops it by force")
-        self._known_as = found.vm_id
+        self._known_as = found.vm_id or self._known_as
         return found
 
     async def _find_own(self, call: api.Call, ports: api.Ports) -> None:

@@ -60,6 +60,7 @@ class Meant:
         subscription_id: where the configuration says that it is.
         own: who asks; None: not known, this is no machine of Azure's or it does not say.
         known_as: the vm_id that was found to be it before; empty: none.
+        awaited: its end is waited for: only the machine that was known before can have come to it.
 
     """
 
@@ -67,10 +68,26 @@ class Meant:
     subscription_id: str
     own: Own | None = None
     known_as: str = ""
+    awaited: bool = False
+
+    def is_new(self, found: Machine) -> bool:
+        """Tell whether *found* is another machine than the one that had the name before."""
+        return bool(self.known_as) and self.known_as.lower() != found.vm_id.lower()
 
 
 def tell(meant: Meant, found: Machine) -> tuple[Kin, str]:
     """Say whether *found* is the server that is meant, and if not, why and the next step."""
+    kin, why = _by_its_word(meant, found)
+    if kin is not Kin.SAME or not (meant.awaited and meant.is_new(found)):
+        return kin, why
+    # Names and tags are copied with a machine; that the one before is off, this one cannot prove.
+    why = f"{found} is not the machine that was {meant.server} before: vmId {_brief(found.vm_id)},"
+    why += f" not {_brief(meant.known_as)}. Is that one off or deleted: `clp server confirm-down"
+    return Kin.STRANGER, f"{why} {meant.server}`. To take this one for it, restart the agent here"
+
+
+def _by_its_word(meant: Meant, found: Machine) -> tuple[Kin, str]:
+    """Say it by what the machine calls itself, its tag and its place."""
     own = meant.own
     if own is not None and own.vm_id.lower() == found.vm_id.lower():
         return Kin.STRANGER, f"{found} is this server itself, not {meant.server}. {_name(meant)}"
@@ -79,7 +96,7 @@ def tell(meant: Meant, found: Machine) -> tuple[Kin, str]:
             return Kin.SAME, ""
         why = f"{found} has the tag {TAG} = {found.tag}, and is not {meant.server}. {_name(meant)}"
         return Kin.STRANGER, why
-    if meant.known_as and meant.known_as == found.vm_id:
+    if meant.known_as and not meant.is_new(found):
         return Kin.SAME, ""
     if own is not None and own.place != (
         meant.subscription_id.lower(),
@@ -106,6 +123,10 @@ def lasts(server: str, found: Machine) -> bool:
 def _same(one: str, other: str) -> bool:
     """Compare names of machines: the first label, in any case."""
     return one.lower().partition(".")[0] == other.lower().partition(".")[0]
+
+
+def _brief(vm_id: str) -> str:
+    return f"{vm_id[:8]}..." if vm_id else "unknown"
 
 
 def _name(meant: Meant) -> str:

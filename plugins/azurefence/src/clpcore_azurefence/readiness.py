@@ -24,6 +24,7 @@ class Seen:
         name: of the virtual machine.
         victim: the server that it is.
         machine: what Azure says of it; None: not that far.
+        known_as: the vm_id of the machine that had its name at the look before; empty: none did.
         lacking: actions that the role does not allow; None: not that far.
         budget: how many requests Azure still allows, by the name of each budget.
         blind: why this server does not know which machine it is itself; empty: it does.
@@ -34,6 +35,7 @@ class Seen:
     name: str
     victim: str
     machine: Machine | None = None
+    known_as: str = ""
     lacking: tuple[str, ...] | None = None
     budget: Mapping[str, int] = attrs.field(factory=dict)
     blind: str = ""
@@ -62,7 +64,15 @@ def _judged(seen: Seen) -> tuple[api.Health, str]:
         return api.Health.WARNING, what
     power = seen.machine.power if seen.machine and seen.machine.power else "of unknown power"
     said = f"{seen.machine} is {seen.victim}, is {power}, and may be powered off"
+    if _is_new(seen):
+        said += "; it is another machine than at the last look: is it meant to be?"
     return api.Health.NORMAL, f"{said}; {seen.blind}" if seen.blind else said
+
+
+def _is_new(seen: Seen) -> bool:
+    """Tell whether the name belongs to another machine than at the look before."""
+    now = seen.machine.vm_id if seen.machine else ""
+    return bool(seen.known_as and now) and seen.known_as.lower() != now.lower()
 
 
 def _failed(seen: Seen, error: api.DriverError) -> tuple[api.Health, str]:

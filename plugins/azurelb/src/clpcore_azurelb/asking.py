@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, TypeVar
 
 import attrs
 from azure.mgmt.network.aio import NetworkManagementClient
 
 from clpcore import api
 from clpcore_azurelb import balancer, compare
-from clpcore_azurelb.balancer import Balancer, Card, Pool
-from clpcore_lib_azure import Account, session
+from clpcore_azurelb.balancer import Balancer, Body, Card, Pool
+from clpcore_lib_azure import Account, Silent, session
 
-_LEAST: Final = 500  # ms for a question, whatever went before
+_T = TypeVar("_T")
+
+_LEAST: Final = 500  # ms for an account's first question, whatever went before
 
 
 @attrs.define
@@ -37,8 +39,10 @@ class Asking:
         """
         group = self.account.resource_group
         what = f"load balancers of {group}"
-        bodies = await self._ask(what, _all(self._client.load_balancers.list(group)))
-        return [await self._with_addresses(balancer.read(each.as_dict())) for each in bodies]
+        listed = _all(self._client.load_balancers.list(group))
+        bodies = await self._ask(what, listed, least=_LEAST)
+        found = [_read(what, balancer.read, each) for each in bodies]
+        return [await self._with_addresses(each) for each in found]
 
     async def _with_addresses(self, found: Balancer) -> Balancer:
         pools = [await self._filled(found, pool) for pool in found.pools]
@@ -55,18 +59,26 @@ class Asking:
         return Pool(name=pool.name, addresses=known)
 
     async def _addresses(self, card: Card) -> frozenset[str]:
+        what = f"network card {card.name}"
         question = self._client.network_interfaces.get(card.resource_group, card.name)
-        answer = await self._ask(f"network card {card.name}", question)
-        return balancer.addresses(answer.as_dict())
+        return _read(what, balancer.addresses, await self._ask(what, question))
 
     @property
     def _client(self) -> NetworkManagementClient:
         return session.session(self.account).client(NetworkManagementClient)
 
-    async def _ask(self, what: str, question: Any) -> Any:  # noqa: ANN401 - the SDK's models
+    async def _ask(self, what: str, question: Any, least: int = 0) -> Any:  # noqa: ANN401 - the SDK's
         left = round((self.until - time.monotonic()) * 1_000)
-        return await session.session(self.account).ask(what, question, max(_LEAST, left))
+        return await session.session(self.account).ask(what, question, max(least, left))
 
 
 async def _all(pages: AsyncIterator[Any]) -> list[Any]:
     return [each async for each in pages]
+
+
+def _read(what: str, read: Callable[[Body], _T], answer: Any) -> _T:  # noqa: ANN401 - the SDK's
+    """Give what an answer says; raises Silent where it is none of Azure's."""
+    try:
+        return read(answer.as_dict())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Silent(f"{what}: the answer is none of Azure's. Is a proxy in the way?") from error

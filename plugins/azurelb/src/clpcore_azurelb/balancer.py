@@ -62,7 +62,7 @@ class Pool:
 
 @attrs.frozen(kw_only=True)
 class Balancer:
-    """One load balancer; its parts refer to each other by name."""
+    """One load balancer; its parts refer to each other by name, in any case."""
 
     name: str
     probes: tuple[Probe, ...] = ()
@@ -71,18 +71,19 @@ class Balancer:
 
     def rules_of(self, probe: Probe) -> tuple[Rule, ...]:
         """Give the rules that go by a probe."""
-        return tuple(rule for rule in self.rules if rule.probe == probe.name)
+        return tuple(rule for rule in self.rules if rule.probe.lower() == probe.name.lower())
 
     def pools_of(self, rule: Rule) -> tuple[Pool, ...]:
         """Give the pools of a rule."""
-        return tuple(pool for pool in self.pools if pool.name in rule.pools)
+        named = {name.lower() for name in rule.pools}
+        return tuple(pool for pool in self.pools if pool.name.lower() in named)
 
 
 def read(body: Body) -> Balancer:
     """Give a load balancer from its JSON."""
     inside = _inside(body)
     frontends = {
-        str(each.get("name")): str(_inside(each).get("privateIPAddress") or "")
+        str(each.get("name")).lower(): str(_inside(each).get("privateIPAddress") or "")
         for each in _list(inside, "frontendIPConfigurations")
     }
     return Balancer(
@@ -120,7 +121,7 @@ def _rule(body: Body, frontends: Mapping[str, str]) -> Rule:
     return Rule(
         name=str(body.get("name")),
         probe=_named(inside.get("probe")),
-        frontend=frontends.get(_named(inside.get("frontendIPConfiguration")), ""),
+        frontend=frontends.get(_named(inside.get("frontendIPConfiguration")).lower(), ""),
         port=int(inside.get("frontendPort") or 0),
         backend_port=int(inside.get("backendPort") or 0),
         floating=bool(inside.get("enableFloatingIP")),

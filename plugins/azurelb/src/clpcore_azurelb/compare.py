@@ -108,7 +108,8 @@ def _rule(expected: Expected, balancer: Balancer, rule: Rule) -> Iterator[api.Fi
     name = f"the rule {rule.name} of {balancer.name}"
     yield from _floating(expected, name, rule) if rule.floating else _plain(expected, name, rule)
     ports = expected.reset_ports
-    if ports and rule.backend_port not in ports:
+    every = rule.backend_port == 0  # a rule for all ports at once (HA ports)
+    if ports and not every and rule.backend_port not in ports:
         yield _warning(
             f"{name} sends clients to a port whose connections stay when the group leaves",
             f"port {rule.backend_port}, reset_ports {', '.join(map(str, ports))}",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import socket
+import ssl
 import urllib.parse
 from collections.abc import Iterable
 from typing import Final
@@ -16,6 +19,14 @@ _MARGIN: Final = 100  # ms before the deadline: the answer must be told in time
 _KNOCK: Final = 2_000  # ms to find out whether a silent server is there at all
 _METHODS: Final = ("HEAD", "GET")
 _PORTS: Final = {"http": 80, "https": 443}
+# What ``Ports.http`` asks with, and what that would load at its first question.
+_LATE: Final = (
+    "concurrent.futures.thread",
+    "encodings.idna",
+    "httpcore._backends.anyio",
+    "httpx",
+    "anyio._backends._asyncio",
+)
 _OF_A_GATEWAY: Final = frozenset({502, 503, 504})
 
 
@@ -152,6 +163,14 @@ def _is_good(url: str) -> bool:
         return False
 
 
+def warm_up() -> None:
+    """Load what a question needs: the first one may decide whether this server stops itself."""
+    for module in _LATE:
+        with contextlib.suppress(ImportError):  # another version of it asks with something else
+            importlib.import_module(module)
+    ssl.create_default_context()
+
+
 SPEC: Final = api.DriverSpec(
     kind=api.Kind.PARTITION,
     name="httpnp",
@@ -160,5 +179,6 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Httpnp,
     validate=validate,
+    warm_up=warm_up,
     defaults={"interval": 5_000, "timeout": 20_000, "tries": 1},
 )

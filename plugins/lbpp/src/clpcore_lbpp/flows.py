@@ -9,6 +9,7 @@ with CONFIG_INET_DIAG_DESTROY. Both ends see a reset, even where the client's ma
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 import struct
@@ -28,6 +29,8 @@ _OPEN: Final = 0xFFF & ~(1 << 6 | 1 << 7 | 1 << 10)
 _ANY: Final = 0xFFFF_FFFF
 _PATIENCE: Final = 5.0  # seconds; the kernel answers at once
 _LONGEST: Final = 1 << 16
+_IPV6: Final = 16  # bytes of an address
+_MAPPED: Final = bytes(10) + b"\xff\xff"
 _NOBODY: Final = struct.pack("!HH", 0, 0) + bytes(_ID - 12) + struct.pack("=II", _ANY, _ANY)
 
 
@@ -47,27 +50,40 @@ def cannot() -> str:
     return f"the kernel says {os.strerror(code)}"
 
 
-def reset(ports: Collection[int]) -> int:
+def reset(ports: Collection[int], addresses: Collection[str] = ()) -> int:
     """Reset every connection to one of these ports of this machine; give how many there were.
 
-    Those that come later, to who still listens there, are not touched.
+    With *addresses* those to any other address of it are left alone. Those that come later, to who
+    still listens there, are not touched.
 
     Raises:
         OSError: the kernel does not do it; none, or not all, were reset.
 
     """
+    wanted = {_packed(address) for address in addresses}
     with _asking() as kernel:
         found = [
             (family, each)
             for family in (socket.AF_INET, socket.AF_INET6)
             for each in _connections(kernel, family)
-            if int.from_bytes(each[:2]) in ports
+            if int.from_bytes(each[:2]) in ports and (not wanted or _local(family, each) in wanted)
         ]
         for family, each in found:
             code = _destroy(kernel, family, each)
             if code not in {0, errno.ENOENT}:  # it may have ended meanwhile
                 raise OSError(code, os.strerror(code))
     return len(found)
+
+
+def _packed(address: str) -> bytes:
+    """Give an address in 16 bytes: one of IPv4 as IPv6 sockets have it."""
+    packed = ipaddress.ip_address(address).packed
+    return packed if len(packed) == _IPV6 else _MAPPED + packed
+
+
+def _local(family: int, socket_id: bytes) -> bytes:
+    """Give the local address of a connection, in 16 bytes."""
+    return _MAPPED + socket_id[4:8] if family == socket.AF_INET else socket_id[4:20]
 
 
 def _asking() -> socket.socket:

@@ -62,6 +62,12 @@ class Config:
         low=1,
         high=65_535,
     )
+    reset_addresses: tuple[str, ...] = api.setting(
+        "Addresses of this server at which connections to reset_ports are reset, where another "
+        "group has the same port at another address (direct server return). Empty: at all.",
+        default=(),
+        example='["10.5.0.200"]',
+    )
 
     @property
     def here(self) -> str:
@@ -136,7 +142,8 @@ class Lbpp:
         """
         listed = ", ".join(map(str, self.config.reset_ports))
         try:
-            count = await ports.outside(flows.reset, frozenset(self.config.reset_ports))
+            where = frozenset(self.config.reset_addresses)
+            count = await ports.outside(flows.reset, frozenset(self.config.reset_ports), where)
         except OSError as error:
             ports.tell(f"connections to port {listed} could not be reset: {error}")
         else:
@@ -155,20 +162,33 @@ def whose(config: Config, ports: api.Ports) -> str:
 
 def validate(config: Config) -> Iterable[api.Problem]:
     """Find an address that is none, and a probe port among those of the service."""
-    try:
-        ipaddress.ip_address(config.address or "0.0.0.0")  # noqa: S104 - stands for "all"
-    except ValueError:
+    if config.address and not _is_address(config.address):
         yield api.Problem(
             "address",
             f"{config.address} is no IP address.",
             "Write an address of the server, or leave it out to listen on all.",
         )
+    for each in config.reset_addresses:
+        if not _is_address(each):
+            what = f"{each} is no IP address."
+            yield api.Problem("reset_addresses", what, "Write the ip of the loopback resource.")
+    if config.reset_addresses and not config.reset_ports:
+        what = "There are no reset_ports, whose connections at these addresses would be reset."
+        yield api.Problem("reset_addresses", what, "Name the ports, or leave the addresses out.")
     if config.port in config.reset_ports:
         yield api.Problem(
             "reset_ports",
             f"{config.port} is the probe port itself, which closes anyway.",
             "Name the ports that clients use.",
         )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 SPEC: Final = api.DriverSpec(

@@ -58,8 +58,8 @@ class _Desk:
             for fd, _ in self._poll.poll(1.0 if self._callers else None):
                 if fd == self._listening.fileno():
                     self._accept()
-                elif not self._goes_on(self._callers[fd]):
-                    self._forget(fd)
+                elif fd in self._callers and not self._goes_on(self._callers[fd]):
+                    self._forget(fd)  # else it has just made room
             now = time.monotonic()
             for fd in [fd for fd, caller in self._callers.items() if caller.until < now]:
                 self._forget(fd)

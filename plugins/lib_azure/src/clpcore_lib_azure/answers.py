@@ -6,12 +6,14 @@ import re
 import ssl
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core import exceptions as sdk
 from azure.identity import CredentialUnavailableError
 
 from clpcore import api
+from clpcore_lib_azure import metadata
 from clpcore_lib_azure.account import Account
 from clpcore_lib_azure.errors import (
     Absent,
@@ -24,12 +26,15 @@ from clpcore_lib_azure.errors import (
 )
 
 _LONGEST: Final = 400  # characters of what Azure says
+_LOOKED_AT: Final = 10_000  # of which it is made
 _TOKEN: Final = re.compile(r"eyJ[\w-]{8,}(\.[\w-]+)*")  # what begins like this may open doors
 _AADSTS: Final = re.compile(r"AADSTS(\d+)")
-_TRACE: Final = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+_TRACE: Final = re.compile(r"(Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _ACTION: Final = re.compile(r"perform action '([^']{1,200})'")
 _SCOPE: Final = re.compile(r"over scope '([^']{1,500})'")
+UNAUTHORIZED: Final = 401
 _REFUSED, _FORBIDDEN, _SLOW, _ITS_FAULT = 400, 403, 408, 500  # HTTP's
+_BUSY_SERVICE: Final = {410, 429}  # the metadata service when it is updated, or asked too often
 _GONE: Final = ("expired", "key used is expired")
 
 # By the number of Entra's answer; {a} is the account.
@@ -63,12 +68,14 @@ def told(error: Exception, what: str, account: Account) -> api.DriverError:
             return error
         case CredentialUnavailableError():
             return _of_identity(error, account)
+        case sdk.HttpResponseError() if _is_of_metadata(error):
+            return _of_identity(error, account)
         case sdk.HttpResponseError() if error.status_code is not None:
             return _of_status(error, what, account)
         case sdk.ClientAuthenticationError():
             return NotSignedIn(f"{_cannot(account)}: {clean(error.message)}")
         case TimeoutError():
-            return Silent(f"{what}: no answer from {_host(account)} in time. {_REACH}")
+            return _late(what, account)
         case sdk.ServiceRequestError() | sdk.ServiceResponseError():
             return _of_transport(error, what, account)
         case aiohttp.ClientError() | OSError():
@@ -76,9 +83,16 @@ def told(error: Exception, what: str, account: Account) -> api.DriverError:
     return _nonsense(error, what, account)
 
 
+def refuses_token(error: Exception) -> bool:
+    """Tell whether the resource manager does not take our token; what Entra refuses is another."""
+    if not isinstance(error, sdk.HttpResponseError) or _is_of_metadata(error):
+        return False
+    return error.status_code == UNAUTHORIZED and not _aadsts(error)
+
+
 def clean(text: object) -> str:
     """Give text of a stranger on one line, without what is only for Microsoft's support."""
-    line = _TRACE.sub("", str(text).partition("\n")[0])
+    line = _TRACE.sub("", str(text)[:_LOOKED_AT].partition("\n")[0])
     line = _TOKEN.sub("***", "".join(char if char.isprintable() else " " for char in line))
     return line[:_LONGEST].strip().rstrip(".")
 
@@ -91,8 +105,14 @@ def _host(account: Account) -> str:
 
 
 def _cannot(account: Account) -> str:
-    who = account.application_id or "the managed identity of this machine"
-    return f"{who} cannot sign in at {account.authority.partition('://')[2]}"
+    if account.managed_identity:
+        who = f"the managed identity {account.application_id or 'of this machine'}"
+        return f"{who} cannot sign in: asked was the metadata service at {_service()}"
+    return f"{account.application_id} cannot sign in at {account.authority.partition('://')[2]}"
+
+
+def _service() -> str:
+    return metadata.address().partition("://")[2]
 
 
 # -- answers
@@ -180,15 +200,39 @@ def _of_sign_in(number: str, words: str, account: Account) -> api.DriverError:
     return NotSignedIn(f"{said}. {remedy.format(a=account)}")
 
 
-def _of_identity(error: sdk.ClientAuthenticationError, account: Account) -> api.DriverError:
-    said = f"{_cannot(account)}: {clean(error.message)}"
+def _of_identity(error: sdk.HttpResponseError, account: Account) -> api.DriverError:
+    """Give the error of the metadata service, or of whoever answers in its place."""
+    said = f"{_cannot(account)} ({clean(error.message)})"
     if "no response" in error.message or any(isinstance(e, OSError) for e in _causes(error)):
-        return Silent(f"{said}. Does this machine run on Azure, and reach 169.254.169.254?")
-    which = f"the identity {account.application_id}" if account.application_id else "an identity"
-    return NotSignedIn(f"{said}. Assign {which} to this virtual machine")
+        return Silent(f"{said}. Does this machine run on Azure, and reach {_service()}?")
+    statuses = [status for e in _causes(error) if (status := getattr(e, "status_code", None))]
+    is_its_own = "content type" not in error.message  # it speaks JSON, whatever it says
+    if is_its_own and _REFUSED in statuses:
+        which = (
+            f"the identity {account.application_id}" if account.application_id else "an identity"
+        )
+        return NotSignedIn(f"{said}. Assign {which} to this virtual machine")
+    if is_its_own and any(each in _BUSY_SERVICE or each >= _ITS_FAULT for each in statuses):
+        return Silent(f"{said}. It has trouble of its own, and is asked again")
+    return Silent(
+        f"{said}, and what answered is not Azure's. Does this machine run on Azure? Then let"
+        f" nothing else, as a proxy, answer at {_service()}"
+    )
+
+
+def _is_of_metadata(error: sdk.HttpResponseError) -> bool:
+    request = getattr(error.response, "request", None)
+    return urlsplit(str(getattr(request, "url", ""))).path.startswith(metadata.IDENTITY)
 
 
 # -- no answer
+
+
+def _late(what: str, account: Account) -> Silent:
+    where = _host(account)
+    if account.managed_identity:  # one deadline for both: nobody knows which one was late
+        where = f"{where}, or from the metadata service at {_service()},"
+    return Silent(f"{what}: no answer from {where} in time. {_REACH}")
 
 
 def _nonsense(error: Exception, what: str, account: Account) -> Silent:
@@ -207,7 +251,7 @@ def _of_transport(error: Exception, what: str, account: Account) -> api.DriverEr
             " Name its authority in ca_bundle, or find out who answers in its place"
         )
     if any(isinstance(each, TimeoutError) for each in causes):
-        return Silent(f"{what}: no answer from {_host(account)} in time. {_REACH}")
+        return _late(what, account)
     return Silent(f"{what}: no answer from {_host(account)} ({clean(error)}). {_REACH}")
 
 

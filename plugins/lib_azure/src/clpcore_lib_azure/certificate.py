@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from clpcore_lib_azure.account import Account
 WARNED: Final = 30  # days before its end in which a certificate is worth a warning
 _LONGEST: Final = 1 << 20  # bytes; a certificate with its chain has some thousands
 _NEW: Final = "Make a new one: docs/howto/azure-dns.md shows the command."
+_SECRETS: Final = {"certificate_file": "private key", "certificate_password_file": "password"}
 _HOW: Final = "It must hold the certificate and its private key, as PEM or PKCS#12."
 
 
@@ -129,11 +131,11 @@ def problems(account: Account) -> Iterator[api.Problem]:
         what = f"The certificate in {account.certificate_file} ends on {certificate.ends}"
         what += f", in {left} days: nobody signs in with it after that."
         yield api.Problem("certificate_file", what, _NEW, risk=True)
-    if _open_to_others(account.certificate_file):
-        what = f"{account.certificate_file} holds a private key, and others than root may read it."
-        yield api.Problem(
-            "certificate_file", what, f"chmod 600 {account.certificate_file}", risk=True
-        )
+    for key, holds in _SECRETS.items():
+        path = getattr(account, key)
+        if path and _open_to_others(path):
+            what = f"{path} holds a {holds}, and others than root may read it."
+            yield api.Problem(key, what, f"chmod 600 {path}", risk=True)
 
 
 def stamp(account: Account) -> tuple[int, ...]:
@@ -164,7 +166,7 @@ def _load(
         else:
             text = "is not encrypted. Leave certificate_password_file out."
         raise api.Misconfigured(f"certificate_file {path} {text}") from None
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         doubt = "" if password is None else ", or the password is wrong"
         raise api.Misconfigured(
             f"certificate_file {path} cannot be read as PEM or PKCS#12{doubt}. {_HOW}"
@@ -187,7 +189,12 @@ def _password(account: Account) -> bytes | None:
     path = account.certificate_password_file
     if not path:
         return None
-    return _content(path, "certificate_password_file").rstrip(b"\r\n")
+    found = _content(path, "certificate_password_file").rstrip(b"\r\n")
+    if b"\0" in found:  # as UTF-16 has it; OpenSSL would take no such password, and panic
+        raise api.Misconfigured(
+            f"certificate_password_file {path} is no plain text. Write the password alone, in UTF-8"
+        )
+    return found
 
 
 def _content(path: str, key: str) -> bytes:
@@ -199,6 +206,8 @@ def _content(path: str, key: str) -> bytes:
 
 def _unreadable(path: str) -> str:
     try:
+        if stat.S_ISFIFO(Path(path).stat().st_mode):
+            return "is a pipe, which may have a reader wait for ever"
         with Path(path).open("rb") as file:
             return "" if file.read(1) else "is empty"
     except OSError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = "http://169.254.169.254"
 _SAME: Final = "AZURE_POD_IDENTITY_AUTHORITY_HOST"  # where the SDK looks for it, too
+IDENTITY: Final = "/metadata/identity/"  # below which it gives tokens
 _PATH: Final = "/metadata/instance/compute?api-version=2021-02-01"
 _HEADERS: Final = {"Metadata": "true"}
 _LONGEST: Final = 1 << 20  # bytes of an answer
@@ -35,6 +36,11 @@ class Own:
         return self.subscription_id.lower(), self.resource_group.lower()
 
 
+def address() -> str:
+    """Give where the metadata service of this machine is asked."""
+    return os.environ.get(_SAME, _ADDRESS)
+
+
 async def own(timeout: int) -> Own:  # noqa: ASYNC109 - milliseconds
     """Give what this machine is in Azure.
 
@@ -46,7 +52,7 @@ async def own(timeout: int) -> Own:  # noqa: ASYNC109 - milliseconds
     """
     import aiohttp  # noqa: PLC0415 - heavy, and `Own` is for the pure, too
 
-    service = os.environ.get(_SAME, _ADDRESS)
+    service = address()
     limit = aiohttp.ClientTimeout(total=timeout / 1_000)
     try:
         async with (

@@ -1,4 +1,12 @@
-"""``clp azure``: the least role that the cluster's configuration needs, and where to assign it."""
+"""``clp azure``: print the least role that the cluster needs in Azure, and where to assign it.
+
+usage: clp azure role [dns|fence|doctor]     the role, as `az role definition create` takes it
+       clp azure scopes [dns|fence|doctor]   where to assign it, one a line
+
+Without a part it is for what the cluster does, dns and fence, and the scopes are the zones and the
+virtual machines. What `clp doctor` alone reads, the load balancer, is doctor: a role of its own
+for the whole resource group, in which nobody needs to power a machine off.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +20,6 @@ from clpcore import api
 from clpcore_lib_azure.account import Account
 
 _PERMISSIONS: Final = "Microsoft.Authorization/permissions/read"  # to see that the rest is there
-_USAGE: Final = """\
-usage: clp azure role [dns|fence|doctor]     the role, as `az role definition create` takes it
-       clp azure scopes [dns|fence|doctor]   where to assign it, one a line: the zones and virtual
-                                             machines; for doctor the resource group
-"""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,15 +39,11 @@ class Need:
 
 def read(cluster: api.Cluster, words: Sequence[str]) -> str:
     """Give what ``clp azure WORDS`` prints."""
-    if any(word in ("-h", "--help") for word in words):
-        return _USAGE
     verb, *parts = [word for word in words if word != "--json"] or [""]
     unknown = [part for part in parts if part not in _PARTS]
     if verb not in ("role", "scopes") or unknown or len(parts) > 1:
         raise api.Misconfigured("usage: clp azure role|scopes [dns|fence|doctor]")
-    # The whole group is no place for a role that may power machines off: only who asks is told it.
-    every = ("dns", "fence") if verb == "scopes" else tuple(_PARTS)
-    needs = [need for part in parts or every for need in _PARTS[part](cluster)]
+    needs = [need for part in parts or _DOES for need in _PARTS[part](cluster)]
     if not needs:
         raise api.Misconfigured("nothing in conf.d asks Azure for that: no role is needed")
     if verb == "scopes":
@@ -101,6 +100,8 @@ _PARTS: Final[dict[str, Callable[[api.Cluster], Iterator[Need]]]] = {
     "fence": _fence,
     "doctor": _doctor,
 }
+# The whole group, which is doctor's place, is none for a role that may power machines off.
+_DOES: Final = ("dns", "fence")
 
 
 def _settings(cluster: api.Cluster, kind: api.Kind, type_: str) -> Iterator[Any]:

@@ -11,27 +11,22 @@ import importlib
 import logging
 import ssl
 import time
-import urllib.request
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
-import aiohttp
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import CertificateCredential, ManagedIdentityCredential
 
 from clpcore import api
-from clpcore_lib_azure import certificate
+from clpcore_lib_azure import answers, certificate, transport
 from clpcore_lib_azure.account import Account
-from clpcore_lib_azure.answers import told
+from clpcore_lib_azure.errors import Silent
+from clpcore_lib_azure.transport import Transport
 
 _T = TypeVar("_T")
 _C = TypeVar("_C")
 
-_CONNECT: Final = 3.0  # seconds; Azure's front ends answer within tenths
-_READ: Final = 10.0
 _PARTING: Final = 0.1
-_IDLE: Final = 30.0  # seconds that a connection is kept; Azure's close theirs after minutes
 _BUDGET: Final = "x-ms-ratelimit-remaining-"
 _LATE: Final = (
     "azure.core.rest._aiohttp",
@@ -92,17 +87,14 @@ class Session:
         self.budget: Mapping[str, int] = {}  # what Azure last said that may still be asked, by name
         self.certificate = None if account.managed_identity else _certificate(account)
         trust = _trust(account)
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust, limit=8, keepalive_timeout=_IDLE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # the SDK does it
-            # Where there is none, each request would look for one again, in a thread.
-            trust_env=bool(urllib.request.getproxies_environment()),
-        )
+        self._connections = transport.pool(trust)
+        # The metadata service, which gives an identity's tokens, is beyond no proxy.
+        self._metadata = transport.pool(trust, through_proxy=False)
         self._credential = self._signer()
         self._clients: dict[type, Any] = {}
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = False
+        self._was_taken = False  # the resource manager has taken a token of this session
 
     def client(self, kind: Callable[..., _C]) -> _C:
         """Give the session's client of this class of the SDK, made when first asked for."""
@@ -113,8 +105,9 @@ class Session:
                 self.account.subscription_id,
                 base_url=self.account.resource_manager,
                 credential_scopes=[self._scope],
-                transport=self._transport(),
+                transport=Transport(self._connections, self.account.resource_manager),
                 retry_total=0,  # drivers ask again themselves: they know their deadline
+                permit_redirects=False,  # nobody answers in the place of who was asked
                 raw_response_hook=self._note,
                 user_agent="clpcore",
             )
@@ -149,17 +142,30 @@ class Session:
             raise
         except Exception as error:  # the SDK raises what its libraries do
             self._cut_short |= isinstance(error, TimeoutError)
-            raise told(error, what, self.account) from error
+            raise self._told(error, what) from error
         finally:
             if asyncio.iscoroutine(question):
                 question.close()  # one that never began would be told as forgotten
+
+    def _told(self, error: Exception, what: str) -> api.DriverError:
+        """Give the error for the operator; after a token that has ended, a new session signs in.
+
+        The SDK goes by this server's clock: one that was set back believes in it for longer.
+        """
+        if not (self._was_taken and answers.refuses_token(error)):
+            return answers.told(error, what, self.account)
+        _forget(self)
+        return Silent(
+            f"{what}: Azure answers 401 to a token that it took before; this server signs in anew."
+            " Look at its clock (timedatectl)"
+        )
 
     def retire(self) -> None:
         """Close it when what it was asked is answered, or could have been."""
 
         async def later() -> None:
             try:
-                await asyncio.sleep(_READ + _CONNECT)
+                await asyncio.sleep(transport.READ + transport.CONNECT)
             finally:
                 await self.close()
 
@@ -171,7 +177,8 @@ class Session:
             with contextlib.suppress(Exception):
                 await each.close()
         self._clients.clear()
-        await self._http.close()
+        await self._connections.close()
+        await self._metadata.close()
         # Its connections are closed in the loop's next rounds; TLS still says good-bye on those
         # whose answer was not waited for.
         await asyncio.sleep(_PARTING if self._cut_short else 0)
@@ -182,19 +189,12 @@ class Session:
     def _scope(self) -> str:
         return f"{self.account.audience}/.default"
 
-    def _transport(self) -> AioHttpTransport:
-        return AioHttpTransport(
-            session=self._http,
-            session_owner=False,
-            connection_timeout=_CONNECT,
-            read_timeout=_READ,
-        )
-
     def _signer(self) -> CertificateCredential | ManagedIdentityCredential:
         account = self.account
         if self.certificate is None:
             return ManagedIdentityCredential(
-                client_id=account.application_id or None, transport=self._transport()
+                client_id=account.application_id or None,
+                transport=Transport(self._metadata, ""),
             )
         return CertificateCredential(
             account.tenant_id,
@@ -202,13 +202,23 @@ class Session:
             certificate_data=self.certificate.pem,
             authority=account.authority,
             disable_instance_discovery=account.private,
-            transport=self._transport(),
+            transport=Transport(self._connections, account.authority),
             retry_total=1,
             retry_backoff_factor=0.5,
         )
 
     def _note(self, response: Any) -> None:  # noqa: ANN401 - the SDK's PipelineResponse
-        self.budget = {**self.budget, **_left(response.http_response.headers)}
+        answer = response.http_response
+        self.budget = {**self.budget, **_left(answer.headers)}
+        self._was_taken |= answer.status_code != answers.UNAUTHORIZED
+
+
+def _forget(old: Session) -> None:
+    """Have the next question go to a new session."""
+    mine = _open.get(asyncio.get_running_loop(), {})
+    if mine.get(old.account, ((), None))[1] is old:
+        del mine[old.account]
+        old.retire()
 
 
 def _left(headers: Mapping[str, str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from clpcore import api
-from clpcore_witness import values
+from clpcore_witness import transport, values
 from clpcore_witness.line import Connection, Line, validate
 
 
@@ -79,4 +79,5 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Witness,
     validate=validate,
+    warm_up=transport.warm_up,
 )

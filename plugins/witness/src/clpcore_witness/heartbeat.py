@@ -97,4 +97,5 @@ SPEC: Final = api.DriverSpec(
     config=Config,
     make=Witnesshb,
     validate=validate,
+    warm_up=transport.warm_up,
 )

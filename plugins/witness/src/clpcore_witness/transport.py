@@ -23,6 +23,13 @@ _IDLE: Final = 2  # connections kept for each place
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
+def warm_up() -> None:
+    """Load what a question needs: the first one of a worker may be a claim, or a late renewal."""
+    import encodings.idna  # noqa: F401, PLC0415 - names of certificates are compared with it
+
+    ssl.create_default_context()  # OpenSSL itself, and the system's authorities from the disk
+
+
 class Stale(OSError):
     """The kept connection had ended: ask again, on a new one."""
 

@@ -227,6 +227,7 @@ VICES: dict[str, Vice] = {
     "not_installed": raising(api.NotInstalled("there is no moon")),
     "value_error": raising(ValueError("half a moon")),
     "system_exit": raising(SystemExit(4)),
+    "panic": raising(BaseException("a library written in Rust")),
     "cancelled": raising(asyncio.CancelledError()),
 }
 
