@@ -49,6 +49,8 @@ def _steps(wanted: Wanted, folder: str) -> Iterator[str]:
             f"{first} is alone, and nobody can take over from it: give a second server its "
             f"[server.NAME] in {folder}/conf.d/cluster.toml."
         )
+    else:
+        yield from _gap(wanted)
     yield (
         "Write what starts and stops your application into start.sh and stop.sh in "
         f"{folder}/scripts/failover1/exec1."
@@ -72,3 +74,16 @@ def _rights(wanted: Wanted) -> Iterator[str]:
         who = f"application {wanted.account.application}"
         yield f"Put its certificate into {wanted.account.certificate} on each server, for root."
     yield f"Give {who} the role that `clp azure role` prints: docs/howto/azure.md, step 5."
+
+
+def _gap(wanted: Wanted) -> Iterator[str]:
+    """Say what a takeover rests on when nobody stops a silent server by force."""
+    if wanted.forced_stop:
+        return
+    follows = "a silent server's group waits for an operator's word (clp server confirm-down NAME)"
+    if wanted.witness:
+        follows = "another server takes over on the witness's answer alone, which proves nothing"
+    asks_nothing = wanted.shape.is_azure and wanted.account is None
+    anew = "begin anew with --subscription, or " if asks_nothing else ""
+    page = "azure-forced-stop.md" if wanted.shape.is_azure else "never-twice.md"
+    yield f"There is no forced stop, and so {follows}. For one, {anew}see docs/howto/{page}."

@@ -76,7 +76,7 @@ def parts(wanted: Wanted) -> Iterator[Part]:
 
 
 def _line(text: str, comment: str) -> str:
-    return f"{text:<{_COLUMN}}# {comment}"
+    return f"{f'{text} ':<{_COLUMN}}# {comment}"  # a long text has its blank, too
 
 
 # -- the group

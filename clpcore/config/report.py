@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from clpcore.config import safety, timing
+from clpcore.config import safety, takeover, timing
 from clpcore.config.problems import Place, Problem
 from clpcore.config.wording import duration, listed
 from clpcore.model.config import ClusterConfig
@@ -140,29 +140,7 @@ def _times(config: ClusterConfig) -> Iterator[str]:
         fits = "" if rule.holds else "NOT "
         yield from _wrapped(f"{rule.formula}: {fits}{rule.numbers} ({rule.why})", "    ", "      ")
     if len(config.servers) > 1 and safety.policy(config) != "operator":
-        yield from _wrapped(_takeover(config), "    ", "      ")
-
-
-def _takeover(config: ClusterConfig) -> str:
-    steps = timing.takeover(config)
-    terms = " + ".join(f"{timing.seconds(ms)} s ({what})" for what, ms in steps)
-    whole = f" = {timing.seconds(sum(ms for _, ms in steps))} s" if len(steps) > 1 else ""
-    said = f"takeover of a silent server begins after {terms}{whole}"
-    return (
-        f"{said}; clients find it when it is active, and the load balancer has probed it (interval "
-        f"x count) or the TTL of its DNS record is over{_lingering(config)}"
-    )
-
-
-def _lingering(config: ClusterConfig) -> str:
-    """Say for how long clients may go on with a former server, where a resource tells."""
-    resources = (resource for group in config.groups for resource in group.resources)
-    found = [
-        f"{each.name}: up to {timing.seconds(each.lingers)} s more"
-        for each in resources
-        if each.lingers
-    ]
-    return f" ({', '.join(found)})" if found else ""
+        yield from _wrapped(takeover.told(config), "    ", "      ")
 
 
 def _relations(group: Group) -> Iterator[str]:

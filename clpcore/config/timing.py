@@ -20,7 +20,7 @@ Key = tuple[str, ...]  # the path of a key
 FREEZE: Final = 30_000  # ms that Azure may pause a machine (reference/ha.md 6.2)
 _BEATS: Final = 3  # that may be lost
 _WINDOW: Final = 900_000  # ms that Azure leaves before it reboots a machine
-_DELAYS: Final = (Policy.COHORT, Policy.FENCE)  # with a lease nobody waits
+DELAYS: Final = (Policy.COHORT, Policy.FENCE)  # with a lease nobody waits
 _INTERVAL: Final = ("cluster", "heartbeat_interval")
 _TIMEOUT: Final = ("cluster", "heartbeat_timeout")
 _BUDGET: Final = ("cluster", "stop_budget")
@@ -83,8 +83,8 @@ def letters(config: ClusterConfig) -> tuple[str, ...]:
     if config.platform is Platform.AZURE:
         found["A"] = ("pause of a machine on Azure", FREEZE)
     if config.fencings:
-        found["X"] = ("timeout of a forced stop", _try(config))
-    if config.fencings and config.policy in _DELAYS:
+        found["X"] = ("timeout of a forced stop", one_try(config))
+    if config.fencings and config.policy in DELAYS:
         found["D"] = ("fence_delay", config.fence_delay)
     if (arbiter := config.arbiter) and arbiter.lease:
         found["S"] = ("stop_budget and a quarter", _stop(config))
@@ -104,30 +104,22 @@ def seconds(ms: int) -> str:
     return f"{ms / 1_000:.12g}"
 
 
-def takeover(config: ClusterConfig) -> tuple[tuple[str, int], ...]:
-    """Give the steps from a server's silence to the first activation elsewhere, in ms at most.
-
-    A forced stop is taken to work at its first try, and the other server to be the first to stop.
-    """
-    lease = config.arbiter.lease if config.arbiter else 0
-    silence = max(config.heartbeat_timeout, lease)
-    steps = [("silence" if silence > lease else "silence and the lapse of the lease", silence)]
-    if config.np_only:
-        steps.append(("the other side's NP action", config.np_wait))
-    if config.fencings:
-        steps.append(("forced stop", _try(config)))
-    if config.fencings and config.policy in _DELAYS and config.fence_delay:
-        steps.append(("fence_delay, on the side of less rank", config.fence_delay))
-    return tuple(steps)
-
-
 def _stop(config: ClusterConfig) -> int:
     """Give how long a stop takes with what has to be killed (``Arbiter.margin``)."""
     return config.stop_budget + config.stop_budget // 4
 
 
-def _try(config: ClusterConfig) -> int:
+def one_try(config: ClusterConfig) -> int:
+    """Give how long one try of a forced stop may take, in ms."""
     return max((each.timeout for each in config.fencings), default=0)
+
+
+def all_tries(config: ClusterConfig) -> int:
+    """Give how long all tries of all forced stops may take, in ms, with the pauses between them."""
+    return sum(
+        each.tries * each.timeout + (each.tries - 1) * each.retry_interval
+        for each in config.fencings
+    )
 
 
 def _sum(*terms: int) -> str:
@@ -217,9 +209,9 @@ def _partition(config: ClusterConfig) -> Iterator[Rule]:
 def _fencing(config: ClusterConfig) -> Iterator[Rule]:
     if not config.fencings:
         return
-    one, first = _try(config), config.fencings[0]
+    one, first = one_try(config), config.fencings[0]
     later = config.longest_silence - config.heartbeat_timeout
-    if config.policy in _DELAYS:
+    if config.policy in DELAYS:
         needed = duration(one + later)
         waits = f", {duration(later)} of it for a freeze that was announced" if later else ""
         yield Rule(
@@ -241,10 +233,7 @@ def _fencing(config: ClusterConfig) -> Iterator[Rule]:
 
 
 def _until_started(config: ClusterConfig, group: Group) -> Rule:
-    every = sum(
-        each.tries * each.timeout + (each.tries - 1) * each.retry_interval
-        for each in config.fencings
-    )
+    every = all_tries(config)
     return Rule(
         name="ha 6.2-5",
         formula=f"all tries of all forced stops < start_wait of {group.name}",

@@ -34,7 +34,8 @@ def arguments(parser: Parser) -> None:
     add("--application", metavar="ID", help=help_)
     add("--tenant", metavar="ID", help="of that service principal")
     add("--certificate", metavar="FILE", help=f"its file on each server; default: {_CERTIFICATE}")
-    add("--no-forced-stop", action="store_true", help="with dns: write no forced stop")
+    help_ = "write no forced stop; with a load balancer none is written without --subscription"
+    add("--no-forced-stop", action="store_true", help=help_)
 
 
 def answers(args: Namespace, shape: Shape, questions: Questions) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _external(word: str, rest: list[str]) -> int:
     """Run a command that another distribution brings."""
     from clpcore.ctl import names, reading
 
-    others = _externals()
+    others = externals()
     if word not in others:
         remedy = _with_verb(word) or names.meant(word, [*COMMANDS, *others])
         remedy = remedy or "`clp --help` lists the commands"
@@ -122,7 +122,7 @@ def _with_verb(word: str) -> str:
     return f"did you mean {' or '.join(there)}?" if there else ""
 
 
-def _externals() -> dict[str, EntryPoint]:
+def externals() -> dict[str, EntryPoint]:
     """Give the commands of other distributions by word; looked up only where they matter."""
     from importlib.metadata import entry_points
 
@@ -137,7 +137,12 @@ def _origin(point: EntryPoint) -> str:
 
 
 def _help() -> str:
-    others = [(word, f"of {_origin(point)}") for word, point in _externals().items()]
+    from clpcore.ctl import own_words
+
+    others = [
+        (word, own_words.summary(point) or f"of {_origin(point)}")
+        for word, point in externals().items()
+    ]
     commands = "\n".join(f"  {word:<9}{text}" for word, text in [*COMMANDS.items(), *others])
     exits = "\n".join(f"  {code:<9}{meaning}" for code, meaning in MEANING.items())
     return f"""\

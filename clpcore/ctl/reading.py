@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
+from clpcore.ctl import own_words
 from clpcore.ctl.ends import Exit, Failure
 from clpcore.ctl.plugged import with_plugins
 
@@ -20,7 +21,15 @@ GROUP = "clpcore.readers"
 
 def run(point: EntryPoint, words: Sequence[str]) -> Exit:
     """Print what the plugin's reader makes of the configuration in conf.d and of the *words*."""
-    print(with_plugins(functools.partial(_read, point, tuple(words))), end="")
+    if "-h" in words or "--help" in words:
+        print(own_words.usage(point))
+        return Exit.DONE
+    try:
+        print(with_plugins(functools.partial(_read, point, tuple(words))), end="")
+    except Failure:
+        if not words:  # who gives none may ask for them
+            print(own_words.usage(point))
+        raise
     return Exit.DONE
 
 

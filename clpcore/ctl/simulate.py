@@ -213,7 +213,7 @@ def _loaded(
     if after is None or before is None:
         which = place if after is None else committed
         what = f"the configuration in {which} has errors"
-        raise Failure(Exit.REFUSED, what, f"clp config check {which}")
+        raise Failure(Exit.BAD_CONFIG, what, f"clp config check {which}")
     changes = [change.as_json() for change in plan.plan(before, after)]
     return picture.bare(after), changes
 

@@ -181,7 +181,7 @@ class _Server:
         if self.now["forced_stop"]:
             yield from _reason(self.now["forced_stop"]["because"])
         if self.now["drained"]:
-            text = "It is drained: an operator has taken its groups away, and it takes no others."
+            text = "It is drained: its groups are taken away, and it takes no others."
             yield "  " + said(text)
         for heartbeat in self.now["heartbeats"]:
             yield f"  {heartbeat['name']}: {paint.state(heartbeat['state'])}"

@@ -37,7 +37,9 @@ _VALUES: Final = {  # what has no docstring of its own
     "Driver": "A driver of any kind: what `DriverSpec.make` gives.",
     "Reader": "What the entry-point group `clpcore.readers` names, by a word: the command `clp WORD"
     " ...`. A function that takes a `Cluster` and the words after it, and gives the text to print;"
-    " `Misconfigured` is wrong usage. It runs in a process of its own.",
+    " `Misconfigured` is wrong usage. It runs in a process of its own. The docstring of its module"
+    " is its help: the first line stands in `clp --help`, then comes `usage: clp WORD ...`;"
+    " it is read without importing the module, and needs no configuration.",
     "hookimpl": "Marks `clp_register` in the plugin's module: `@api.hookimpl`.",
 }
 _INTRO: Final = """

@@ -7,8 +7,6 @@ not do.
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import shutil
 import tomllib
 import typing
@@ -18,6 +16,8 @@ from typing import Any, Final
 
 import api_page
 import attrs
+import commands_page
+from tables import grid
 
 from clpcore import host
 from clpcore.api import Capability, DriverSpec, Kind
@@ -26,8 +26,6 @@ from clpcore.config.clpconf.draft import written
 from clpcore.config.schema import as_written
 from clpcore.config.values import Key
 from clpcore.config.wording import duration, listed
-from clpcore.ctl.ends import MEANING
-from clpcore.ctl.main import COMMANDS
 from clpcore.messages.catalogue import entries
 from clpcore.model.alerts import TYPES, Alert
 from clpcore.model.config import ClusterConfig
@@ -84,10 +82,6 @@ _FILES: Final = (
     "its default is written. A duration is a number of seconds (3 or 0.5) or a text: "
     '"500 ms", "3 s", "2 min", "1 h".'
 )
-_EVERY: Final = (
-    "Options of every command: `--json` prints JSON, one object a line; `--root DIR` uses the "
-    "places under DIR. Exit codes:"
-)
 _FIGURES: Final = (
     "What `$CLP_ROOT/run/clpcore/metrics` and the port of `[cluster] metrics` show: see "
     "[how to use them](../howto/metrics.md). A histogram has the label `le`, too."
@@ -109,7 +103,7 @@ def pages() -> dict[str, str]:
     ]
     made = {
         "configuration.md": _configuration(),
-        "commands.md": _commands(),
+        "commands.md": _page(*commands_page.page(_distributions() | _distributions("contrib"))),
         "messages.md": _messages(),
         "metrics.md": _metrics(),
         "api.md": _page(*api_page.page()),
@@ -136,23 +130,14 @@ def _page_of(spec: DriverSpec) -> str:
     return f"{spec.kind.value}/{spec.name}.md"
 
 
-def _distributions() -> frozenset[str]:
+def _distributions(where: str = "plugins") -> frozenset[str]:
     """Give the distributions of plugins/: others' drivers have pages elsewhere."""
-    projects = sorted(ROOT.glob("plugins/*/pyproject.toml"))
+    projects = sorted(ROOT.glob(f"{where}/*/pyproject.toml"))
     return frozenset(tomllib.loads(path.read_text())["project"]["name"] for path in projects)
 
 
 def _page(title: str, parts: Iterable[str]) -> str:
     return "\n\n".join([_HEAD, f"# {title}", *parts]) + "\n"
-
-
-def _grid(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace(" <", " \\<")
 
 
 def _index(specs: list[DriverSpec]) -> str:
@@ -162,7 +147,7 @@ def _index(specs: list[DriverSpec]) -> str:
         [
             _ALSO,
             "## Drivers",
-            _grid(("driver", "kind", "what it does"), rows),
+            grid(("driver", "kind", "what it does"), rows),
         ],
     )
 
@@ -184,7 +169,7 @@ def _keys(keys: Mapping[str, Key], instead: Mapping[str, Any] | None = None) -> 
         (f"`{key.name}`", key.doc, _type(key), _default(key, instead or {}), _limits(key))
         for key in keys.values()
     ]
-    return _grid(("key", "what", "type", "default", "limits"), rows)
+    return grid(("key", "what", "type", "default", "limits"), rows)
 
 
 def _type(key: Key) -> str:
@@ -275,65 +260,12 @@ def _example(spec: DriverSpec, keys: Mapping[str, Key]) -> str:
     return "\n".join(["```toml", *lines, "```"])
 
 
-def _commands() -> str:
-    parts = [
-        _EVERY,
-        _grid(("code", "means"), [(str(int(code)), text) for code, text in MEANING.items()]),
-    ]
-    for word, text in COMMANDS.items():
-        parser = importlib.import_module(f"clpcore.ctl.{word}").parser()
-        choices = _verbs(parser)
-        parts += [f"## clp {word}", *([f"{text[0].upper()}{text[1:]}."] if choices else [])]
-        for verb in choices or [parser]:
-            parts += _command(verb, "###" if choices else "")
-    return _page("Commands", parts)
-
-
-def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return parser._actions  # noqa: SLF001 - argparse has no other way to ask
-
-
-def _verbs(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    for action in _actions(parser):
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
-            return list(dict.fromkeys(action.choices.values()))
-    return []
-
-
-def _command(parser: argparse.ArgumentParser, level: str) -> Iterator[str]:
-    if level:
-        yield f"{level} {parser.prog}"
-    yield (parser.description or "").strip()
-    rows = [
-        (f"`{_spelled(action)}`", action.help or "")
-        for action in _actions(parser)
-        if not {"--help", "--json", "--root"} & set(action.option_strings)
-    ]
-    if rows:
-        yield _grid(("argument", "what"), rows)
-    examples, _, rest = (parser.epilog or "").partition("\n\n")
-    lines = [line.strip() for line in examples.splitlines()[1:]]
-    if lines:
-        yield "\n".join(["```sh", *lines, "```"])
-    yield from (part for part in rest.split("\n\n") if not part.startswith("Exit:"))
-
-
-def _spelled(action: argparse.Action) -> str:
-    name = "/".join(action.option_strings)
-    if action.nargs == 0:
-        return name
-    choices = "|".join(map(str, action.choices or ()))
-    value = action.metavar or choices or action.dest.upper()
-    value = f"[{value}]" if action.nargs == "?" else str(value)
-    return f"{name} {value}".strip()
-
-
 def _metrics() -> str:
     rows = [
         (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.help)
         for each in FAMILIES
     ]
-    return _page("Metrics", [_FIGURES, _grid(("family", "kind", "labels", "what"), rows)])
+    return _page("Metrics", [_FIGURES, grid(("family", "kind", "labels", "what"), rows)])
 
 
 def _messages() -> str:
@@ -350,7 +282,7 @@ def _messages() -> str:
             for entry in sorted(entries().values(), key=lambda one: one.event)
             if entry.module == module
         ]
-        parts += [f"## {module}", _grid(("message", "severity", "text", "next step"), rows)]
+        parts += [f"## {module}", grid(("message", "severity", "text", "next step"), rows)]
     return _page("Messages", parts)
 
 

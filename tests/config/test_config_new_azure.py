@@ -80,8 +80,44 @@ def test_a_service_principal_signs_in_for_both(run: Run, tmp_path: Path) -> None
 
 
 def test_the_forced_stop_can_be_left_out(run: Run, tmp_path: Path) -> None:
-    assert run(*_DNS, *_FLAGS, "--no-forced-stop")[0] == 0
+    code, out, _ = run(*_DNS, *_FLAGS, "--no-forced-stop")
+    assert code == 0
     assert not (tmp_path / "made/conf.d/forced_stop.toml").exists()
+    assert "For one, see docs/howto/azure-forced-stop.md" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--kind", "public-lb"], "waits for an operator's word (clp server confirm-down NAME)"),
+        (["--kind", "public-lb", "--witness", "https://w.example:443"], "which proves nothing"),
+        (["--kind", "public-lb"], "begin anew with --subscription"),
+        (["--kind", "on-premises", "--address", "10.5.0.100"], "see docs/howto/never-twice.md"),
+    ],
+)
+def test_what_a_takeover_rests_on_without_a_forced_stop_is_told(
+    flags: list[str], said: str, run: Run
+) -> None:
+    out = run(*flags, *_FLAGS)[1]
+    (step,) = [line for line in out.splitlines() if "There is no forced stop" in line]
+    assert said in step
+
+
+@pytest.mark.parametrize(
+    ("flags", "servers"), [(_ACCOUNT, _FLAGS), ([], _FLAGS[:4])], ids=["it is there", "one server"]
+)
+def test_nothing_is_said_where_nothing_is_lacking(
+    flags: list[str], servers: list[str], run: Run
+) -> None:
+    assert "There is no forced stop" not in run("--kind", "public-lb", *servers, *flags)[1]
+
+
+def test_the_longest_value_has_a_blank_before_its_comment(run: Run, tmp_path: Path) -> None:
+    principal = ["--application", _APPLICATION, "--tenant", "example.com"]
+    long = ["--certificate", "/etc/clpcore/certificates/azure.pem"]
+    assert run("--kind", "public-lb", *_FLAGS, *_ACCOUNT, *principal, *long)[0] == 0
+    text = (tmp_path / "made/conf.d/forced_stop.toml").read_text()
+    assert 'certificate_file = "/etc/clpcore/certificates/azure.pem" # on each server' in text
 
 
 @pytest.mark.parametrize("kind", ["public-lb", "internal-lb", "internal-lb-dsr"])

@@ -106,20 +106,6 @@ def test_the_longest_chain_of_deactivations_counts() -> None:
     assert _rule(attrs.evolve(found, groups=(cycle,)), "deactivation of g <=").holds
 
 
-@pytest.mark.parametrize(
-    ("cluster", "steps"),
-    [
-        (_BASE, (90,)),
-        (attrs.evolve(_BASE, nps=(NpResolution(name="p", type="pingnp"),)), (90, 13)),
-        (attrs.evolve(_BASE, fencings=(_FENCING,)), (90, 60, 120)),
-        (_BOTH, (90, 60)),
-        (_with(lease=120_000), (120, 60)),
-    ],
-)
-def test_how_long_a_takeover_takes(cluster: ClusterConfig, steps: tuple[int, ...]) -> None:
-    assert tuple(ms // 1_000 for _, ms in timing.takeover(cluster)) == steps
-
-
 _FILE = """[cluster]
 name = "C"
 platform = "lab"

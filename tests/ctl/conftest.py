@@ -184,7 +184,7 @@ def clp(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str, int]
     """Runs a command line; gives what it printed, what it complained of, and the exit code."""
     lab = importlib.metadata.EntryPoint("lab", "clp_lab.main:main", "clpcore.commands")
     monkeypatch.setattr(words, "_catalogue", lambda: CATALOGUE)
-    monkeypatch.setattr(main, "_externals", lambda: {"lab": lab})
+    monkeypatch.setattr(main, "externals", lambda: {"lab": lab})
     parsing._width.cache_clear()  # another test's terminal
 
     def run(line: str) -> tuple[str, str, int]:

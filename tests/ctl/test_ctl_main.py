@@ -55,7 +55,7 @@ def test_root_may_stand_before_and_after_the_word(
 
 def _brings(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     point = importlib.metadata.EntryPoint("fly", value, "clpcore.commands")
-    monkeypatch.setattr(main, "_externals", lambda: {"fly": point})
+    monkeypatch.setattr(main, "externals", lambda: {"fly": point})
 
 
 def test_a_command_of_another_distribution_gets_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,12 +76,12 @@ def test_a_command_that_cannot_be_loaded_says_of_whom_it_is(
 
 @pytest.mark.usefixtures("root")
 def test_built_in_words_look_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "_externals", lambda: pytest.fail("looked up"))
+    monkeypatch.setattr(main, "externals", lambda: pytest.fail("looked up"))
     assert main.main(["status"]) == ends.Exit.NO_AGENT
 
 
 def test_the_lab_is_found_where_it_is_installed() -> None:
-    assert main._externals()["lab"].value.startswith("clp_lab")
+    assert main.externals()["lab"].value.startswith("clp_lab")
 
 
 @pytest.mark.usefixtures("root")

@@ -23,6 +23,10 @@ type = "lbpp"
 port = 26001
 """
 _READER = """
+    \"\"\"``clp acme``: tell the ports.
+
+    usage: clp acme [WORD]
+    \"\"\"
     from clpcore import api
 
     def read(cluster, words):
@@ -43,7 +47,7 @@ def acme(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Acme:
     (site / "acme_reader.py").write_text(textwrap.dedent(_READER))
     monkeypatch.syspath_prepend(site)
     point = importlib.metadata.EntryPoint("acme", "acme_reader:read", reading.GROUP)
-    monkeypatch.setattr(main, "_externals", lambda: {"acme": point})
+    monkeypatch.setattr(main, "externals", lambda: {"acme": point})
 
     def run(*words: str, config: str = _CONFIG) -> int:
         (conf / "cluster.toml").write_text(config)
@@ -70,7 +74,29 @@ def test_what_it_calls_misconfigured_is_wrong_usage(
 
 
 def test_a_configuration_with_errors_is_none(acme: Acme, capfd: pytest.CaptureFixture[str]) -> None:
-    assert acme(config="[cluster]\n") == ends.Exit.BAD_CONFIG
-    told = capfd.readouterr().err
+    assert acme("one", config="[cluster]\n") == ends.Exit.BAD_CONFIG
+    out, told = capfd.readouterr()
+    assert out == ""
     assert "cannot be used" in told
     assert "`clp config check` tells why" in told
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_needs_no_configuration(
+    acme: Acme, word: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert acme("one", word, config="[cluster]\n") == ends.Exit.DONE
+    out, err = capfd.readouterr()
+    assert (out, err) == ("usage: clp acme [WORD]\n\nTell the ports.\n", "")
+
+
+def test_who_gives_no_word_is_told_which_there_are(
+    acme: Acme, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On the reader's own machine there is no configuration; and a reader may need no words."""
+    assert acme(config="[cluster]\n") == ends.Exit.BAD_CONFIG
+    out, err = capfd.readouterr()
+    assert out.startswith("usage: clp acme [WORD]\n")
+    assert "cannot be used" in err
+    assert acme() == ends.Exit.DONE
+    assert capfd.readouterr().out == "Cluster1 [26001] []\n"

@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_not_applied(clp: Clp, answers: Document, conf: P
     answers["state"] = _answer(_running(conf))
     (conf / "cluster.toml").write_text("[cluster\n")
     _, err, code = clp(f"simulate apply {conf}")
-    assert (code, f"the configuration in {conf} has errors" in err) == (Exit.REFUSED, True)
+    assert (code, f"the configuration in {conf} has errors" in err) == (Exit.BAD_CONFIG, True)
 
 
 def test_a_server_that_is_not_online_knows_too_little(clp: Clp, answers: Document) -> None:

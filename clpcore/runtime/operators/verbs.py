@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 import types
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ _WRONG: Final = 3  # of the boot before
 _SMALLER: Final = frozenset({"group", "resource", "monitor"})  # than a server
 _PAST: Final = 300  # sentences among which it looks for them
 _LONGEST_WAIT: Final = 3_600_000  # ms
+_PROGRAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")  # that asks in its user's name
 _SETTLE: Final = 0.2  # seconds that a reader waits for lines on their way to the disk
 
 
@@ -170,8 +172,12 @@ class Verbs:
         except values.Unreadable as unreadable:
             client.reply(refusal(f"no such operation: {unreadable}"))
             return
-        by = await self._desk.do(accounts.user_name, client.uid)
-        answer = await self._agent.ask(op, by, wait)
+        via = request.get("via", "")
+        if not isinstance(via, str) or not (_PROGRAM.fullmatch(via) or via == ""):
+            client.reply(refusal(f"via must be the name of a program, not {via!r:.80}"))
+            return
+        user = await self._desk.do(accounts.user_name, client.uid)
+        answer = await self._agent.ask(op, f"{user} ({via})" if via else user, wait)
         if isinstance(answer, Answer):
             because = [messages.plain(each) for each in answer.because]
             client.reply({"ok": answer.ok, "because": because, "request": answer.request})

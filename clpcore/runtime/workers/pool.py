@@ -49,7 +49,7 @@ class _Lanes:
         """Wait in line until the call's deadline at most; tell whether its turn has come."""
         lane = self.changes if ask.do.changes else self.looks
         try:
-            async with asyncio.timeout(_left(ask)):
+            async with asyncio.timeout(_left(ask.call.deadline)):
                 await lane.acquire()
         except TimeoutError:
             yield False
@@ -85,7 +85,7 @@ class Pool:
 
         """
         async with self._together.turn(ask) as has_turn:
-            worker = await self._common(ask) if has_turn else None
+            worker = await self._common(ask.call.deadline) if has_turn else None
             if worker is None:
                 return _LEFT_NO_TIME
             if self._is_void(ask):
@@ -94,6 +94,15 @@ class Pool:
                 return await worker.ask(ask, watched=True)
             finally:
                 self._tidy(worker)
+
+    async def load(self, patience: int) -> None:
+        """See that the shared worker has loaded the plugin, in *patience* ms at most.
+
+        Raises:
+            CannotServe: there is no worker to be had.
+
+        """
+        await self._common(clock.now() + patience)
 
     async def ask_alone(self, ask: Ask) -> Said | Lost:
         """Let a fresh worker make this call and no other, so that a crash is certainly its own.
@@ -106,7 +115,7 @@ class Pool:
             if not has_turn:
                 return _LEFT_NO_TIME
             try:
-                async with asyncio.timeout(_left(ask)):
+                async with asyncio.timeout(_left(ask.call.deadline)):
                     worker = await self._start()
             except TimeoutError:
                 return _LEFT_NO_TIME
@@ -156,9 +165,9 @@ class Pool:
 
     # -- starting workers
 
-    async def _common(self, ask: Ask) -> Attached | None:
-        """Give the shared worker, None if it does not start before the call's deadline."""
-        while _left(ask) > 0:
+    async def _common(self, deadline: int) -> Attached | None:
+        """Give the shared worker, None if it does not start before the deadline."""
+        while _left(deadline) > 0:
             if self._shared is not None:
                 self._tidy(self._shared)
             if self._shared is not None:
@@ -166,7 +175,7 @@ class Pool:
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.ensure_future(self._start_shared())
                 self._starting.add_done_callback(_take_note)
-            await asyncio.wait({self._starting}, timeout=_left(ask))
+            await asyncio.wait({self._starting}, timeout=_left(deadline))
             if self._starting.done():
                 self._starting.result()
         return None
@@ -221,9 +230,9 @@ class Pool:
         logger.error("%s; the next try is in %g s", self._trouble, pause / 1_000)
 
 
-def _left(ask: Ask) -> float:
-    """Give the seconds until the call's deadline."""
-    return max(0, ask.call.deadline - clock.now()) / 1_000
+def _left(deadline: int) -> float:
+    """Give the seconds until then."""
+    return max(0, deadline - clock.now()) / 1_000
 
 
 def _take_note(starting: asyncio.Future[None]) -> None:

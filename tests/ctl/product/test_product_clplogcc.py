@@ -27,6 +27,8 @@ _SECRETS = {
     "argument": "P4ss-of-the-operator",
     "file of its own": "kingfisher",
     "switched off": "https://hooks.example/kingfisher-hook",
+    "certificate of Azure": "MIIJQwIBADANBgkqh",
+    "password of it": "heron-and-otter",
 }
 
 
@@ -40,12 +42,17 @@ def _planted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         "etc/clpcore/cluster.key": _SECRETS["cluster.key"],
         "etc/clpcore/hook.token": _SECRETS["in a file that is named"],
+        "etc/clpcore/azure.pem": f"-----BEGIN KEY-----\n{_SECRETS['certificate of Azure']}\n",
+        "etc/clpcore/azure.word": f"{_SECRETS['password of it']}\n",
         f"{exec1}/client.pem": f"-----BEGIN PRIVATE KEY-----\n{_SECRETS['private key']}\n",
         "etc/clpcore/conf.d/cluster.toml": f"""
             [cluster]
             name = "Cluster1"
             [alert.pager]
             token_file = "{hook}"
+            [fencing.forced_stop]
+            server.node2.certificate_file = "{root}/etc/clpcore/azure.pem"
+            server.node2.certificate_password_file = "{root}/etc/clpcore/azure.word"
             [monitor.psqlw1]
             password = "{_SECRETS["setting"]}"
         """,
@@ -55,6 +62,7 @@ def _planted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "var/log/clpcore/failover1/exec1/exec.log": (
             f"connects with --password {_SECRETS['log']}\nand then {_SECRETS['setting']}, "
             f"{_SECRETS['in a file that is named']}, {_SECRETS['cluster.key']}\n"
+            f"{_SECRETS['certificate of Azure']} opens with {_SECRETS['password of it']}\n"
         ),
         "var/log/clpcore/core.gz": "\0",
     }
