@@ -31,7 +31,7 @@ RUNNER = _load()
 MUTANTS = {mutant["rule"]: mutant for mutant in RUNNER.mutants()}
 AT_ONCE = {
     "fence: the intent is in the journal before the request": "fences_are_allowed",
-    "tenure: nothing is served while a suspect is left": "never_two",
+    "tenure: nothing is served while a suspect is left": "claims_are_covered",
     "session: a renewal names what is held": "a_renewal_names_what_is_served",
 }
 ELSEWHERE = {"everything_recovers", "a_record_forgets_nobody", "a_lost_right_ends_in_time"}
