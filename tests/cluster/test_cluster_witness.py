@@ -121,7 +121,7 @@ def test_a_full_store_under_a_lease_interrupts_no_service(make_guarded: MakeGuar
     cluster = make_guarded(BOTH)
     cluster.lab.agent_stop("node2")
     cluster.until(lambda: cluster.lab.status().server("node2").agent == "stopped")
-    cluster.run("node2", f"mount -t tmpfs -o size=1m none {_STORE}")
+    cluster.run("node2", f"mount -t tmpfs -o size=8m none {_STORE}")
     cluster.lab.agent_start("node2")
     cluster.wait_ready()
     cluster.do("node1", "group", "move", "failover1", "--to", "node2")
