@@ -36,7 +36,7 @@ def test_a_full_store_interrupts_no_service_and_recovers(cluster: Trial) -> None
     """Nothing is begun that could not be remembered; all of it is, once there is room."""
     cluster.lab.agent_stop("node2")
     cluster.until(lambda: cluster.lab.status().server("node2").agent == "stopped")
-    cluster.run("node2", f"mount -t tmpfs -o size=1m none {_STORE}")
+    cluster.run("node2", f"mount -t tmpfs -o size=8m none {_STORE}")
     cluster.lab.agent_start("node2")
     cluster.wait_ready()
     cluster.do("node1", "group", "move", "failover1", "--to", "node2")
