@@ -58,7 +58,6 @@ class History:
         promised: by server, until when it has promised not to claim.
         killed: by server, boot and group, what was ended by SIGKILL.
         versions: by group, epoch and version, the record that was told under it.
-        lives: by server and boot number, the boot id of the life that has activated something.
         np_answered: by server, when a target of NP resolution has answered it last.
 
     """
@@ -75,7 +74,6 @@ class History:
     answered: set[str] = attrs.field(factory=set)
     killed: set[tuple[str, int, str]] = attrs.field(factory=set)
     versions: dict[tuple[str, int, Version], Record] = attrs.field(factory=dict)
-    lives: dict[tuple[str, int], str] = attrs.field(factory=dict)
     np_answered: dict[str, int] = attrs.field(factory=dict)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clpcore.model import arbitration
 from clpcore.model.actions import Activate, Arbitrate, Fence, Send
-from clpcore.model.ownership import Wanted
+from clpcore.model.ownership import EvidenceKind, Wanted
 from clpcore.model.peer import Promise
 from clpcore.model.protection import Policy
 from clpcore.model.state import Goal, PeerState
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clpcore.simulate.invariants import Moment
     from clpcore.simulate.machine import Agent, Machine
 
+_ENDS = (EvidenceKind.CLEAN, EvidenceKind.NEW_BOOT, EvidenceKind.FENCED)
 _SLACK_MS = 100  # beyond the stop budget, for the calls that it takes
 
 
@@ -52,13 +53,20 @@ def an_epoch_has_one_holder(cluster: Cluster, moment: Moment) -> None:
 
 
 def a_number_is_one_life(cluster: Cluster, moment: Moment) -> None:
-    """No two lives of one server activate anything under one boot number: the arbiter knows."""
-    boot, lives = moment.before.incarnation.boot, cluster.history.lives
+    """Nobody claims under a number that the arbiter's record names as that of another life."""
+    me, boot = moment.machine.name, moment.before.incarnation.boot
     for action in moment.decision.actions:
-        if isinstance(action, Activate):
-            known = lives.setdefault((moment.machine.name, boot.counter), boot.id)
-            if known != boot.id and cluster.config.arbiter is not None:
-                _fail(cluster, moment.machine.name, f"{boot} activates, as {known} has before")
+        if not isinstance(action, Arbitrate) or not isinstance(action.ask, arbitration.Claim):
+            continue
+        record = cluster.surroundings.arbiter.records.get(action.call.group)
+        if record is None or record.epoch != action.ask.me.epoch - 1:
+            continue  # it will not be granted
+        others = (each for each in (record.holder, *record.suspects) if each and each.boot != boot)
+        used = (me, boot.counter) in {(each.server, each.boot.counter) for each in others}
+        ends = tuple(kind.value for kind in _ENDS)
+        said = [word for word in record.evidence if word.startswith(f"{me} boot {boot.counter} ")]
+        if used or any(word.endswith(ends) for word in said):
+            _fail(cluster, me, f"{boot} claims, and the arbiter names another such life: {record}")
 
 
 def promises_are_kept(cluster: Cluster, moment: Moment) -> None:
