@@ -10,6 +10,7 @@ from clpcore.decide import (
     draining,
     endings,
     evidence,
+    holding,
     operations,
     placement,
     reporting,
@@ -214,7 +215,9 @@ def _can_be_its_end(turn: Turn, operation: Operation, record: Record) -> bool:
 def _stopped(turn: Turn, operation: Operation, record: Record) -> Result | None:
     if record.wanted is not Wanted.AUTO and not _is_being_written(turn, record.group):
         return _DONE
-    if record.owner:
+    if placement.stays_stopped(turn, record):
+        holding.want(turn, record.group, Wanted.STOPPED)
+    elif record.owner:
         _insist(turn, operation, record)
     return None
 

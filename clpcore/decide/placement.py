@@ -20,7 +20,7 @@ from clpcore.model.members import Group
 from clpcore.model.ownership import Record, Wanted
 from clpcore.model.peer import GroupReport, Nominate, StopGroup
 from clpcore.model.reasons import Because
-from clpcore.model.requests import GroupStart
+from clpcore.model.requests import GroupStart, GroupStop
 from clpcore.model.state import Nomination, Peer
 from clpcore.model.states import Automatic, Event, Exclusion, Phase, Shown
 
@@ -166,6 +166,8 @@ def _find_home(turn: Turn, group: Group, record: Record) -> None:
         tell = holding.show if moments else holding.note
         tell(turn, group.name, obstacle)
         return
+    if stays_stopped(turn, record):
+        return
     if event is Event.START and _better_one_is_coming(turn, group, record):
         return
     standing = turn.nominated.get(group.name)
@@ -200,6 +202,15 @@ def _event(turn: Turn, record: Record) -> tuple[Event, str]:
 def _only(turn: Turn, group: Group, record: Record) -> tuple[str, ...]:
     """Give which servers come into question; () is all."""
     return (record.owner,) if _failover_is_manual(turn, group, record) else ()
+
+
+def stays_stopped(turn: Turn, record: Record) -> bool:
+    """Tell whether the owner has ended amid a stop that an operator waits for: nobody takes it."""
+    if not record.owner or evidence.lives(turn, record) or not evidence.current(turn, record.group):
+        return False
+    pending = (each for _, each in turn.operations.items() if each.group == record.group)
+    asked = any(isinstance(each.request.op, GroupStop) for each in pending)
+    return asked and evidence.proof_about(turn, record.owner, record.boot) is not None
 
 
 def _asked_for(turn: Turn, group: str) -> str:

