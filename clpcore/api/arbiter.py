@@ -48,7 +48,8 @@ class Arbiter(Protocol):
     async def amend(self, call: Call, ports: Ports, record: Record) -> Record:
         """Write *record*: suspects cleared with their evidence, mirror sides marked as outdated.
 
-        Written only if epoch and holder are those that stand there: the owner's alone.
+        Written only if epoch and holder are those that stand there: the owner's alone. Nobody
+        becomes a suspect by it: who has disclaimed since the owner looked stays off.
         """
         ...
 

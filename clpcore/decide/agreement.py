@@ -253,8 +253,8 @@ def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool
 def challenge(turn: Turn) -> None:
     """While not current, ask everybody who is there, again and again; newly heard ones at once."""
     missing = tuple(group for group in turn.records if group not in turn.current)
-    if not missing and turn.config.arbiter is not None and _somebody_has_not_told(turn):
-        missing = tuple(turn.records)  # current without a word of it: but its journal may be ahead
+    if not missing and _somebody_has_not_told(turn):
+        missing = tuple(turn.records)  # its journal may be ahead, or behind: nobody else may know
     if not missing:
         turn.challenged_at = None
         return
@@ -272,5 +272,14 @@ def challenge(turn: Turn) -> None:
 
 
 def _somebody_has_not_told(turn: Turn) -> bool:
-    """Tell whether a server that is heard has not said yet which records it holds."""
-    return any(len(turn.peers[name].told) < len(turn.records) for name in turn.up)
+    """Tell whether a server that is heard has not said which records it holds.
+
+    Without an arbiter it has a moment for that: who is not current asks by itself.
+    """
+    silent = [name for name in turn.up if len(turn.peers[name].told) < len(turn.records)]
+    if not silent or turn.config.arbiter is not None:
+        return bool(silent)
+    due = min(turn.peers[name].since for name in silent) + turn.beat_ms
+    if turn.now < due:
+        turn.wake(due)
+    return turn.now >= due

@@ -63,7 +63,8 @@ def lapses(turn: Turn, group: str) -> bool:
 def obstacle(turn: Turn, *, fresh: bool = False) -> Because | None:
     """Tell why this boot may not claim at the arbiter; None: it may.
 
-    *fresh*: the arbiter is only asked, or knows of no owner yet: no promise can have been about it.
+    *fresh*: the arbiter is only asked, or nobody knows of an owner yet: no promise can have been
+    about it.
     """
     arbiter = turn.config.arbiter
     if arbiter is None:

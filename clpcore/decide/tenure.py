@@ -120,7 +120,7 @@ def _claim(turn: Turn, record: Record, tenure: Tenure) -> arbitration.Question |
     """Give what leads to the claim: first, how the record stands."""
     group, known, boot = record.group, tenure.record, turn.incarnation.boot
     here = None if evidence.holds(turn, group) else evidence.obstacle_here(turn, group)
-    fresh = known is None or known.epoch == 0
+    fresh = known is None or known.epoch == record.epoch == 0
     if obstacle := session.obstacle(turn, fresh=fresh) or here:
         holding.note(turn, group, obstacle)
         return None

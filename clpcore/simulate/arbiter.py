@@ -51,7 +51,8 @@ class Arbiter:
                 record = self._claim(now, record, me)
             case arbitration.Amend(wanted):
                 if (wanted.epoch, wanted.holder) == (record.epoch, record.holder):
-                    record = wanted
+                    still = tuple(each for each in wanted.suspects if each in record.suspects)
+                    record = attrs.evolve(wanted, suspects=still)
             case arbitration.Release(me):
                 holder = None if record.holder == me else record.holder
                 record = _without(attrs.evolve(record, holder=holder), me)

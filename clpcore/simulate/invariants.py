@@ -290,6 +290,8 @@ def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
         mine = record.version.proposer == moment.machine.name and record not in _came(moment)
         if not mine or not cluster.config.exclusive or cluster.config.arbiter is not None:
             continue
+        if record == attrs.evolve(moment.kept.records[group], version=record.version):
+            continue  # a holder outbids the record of a claim that came to nothing
         for other in set(_before(moment, record).cohort) - set(record.cohort):
             peer = moment.decision.state.peers.get(other)  # none: it was taken out by then
             boot = peer.incarnation.boot.counter if peer and peer.incarnation else 0

@@ -70,7 +70,10 @@ def a_number_is_one_life(cluster: Cluster, moment: Moment) -> None:
 
 
 def promises_are_kept(cluster: Cluster, moment: Moment) -> None:
-    """Whoever has promised not to claim neither claims nor begins to serve until that is over."""
+    """Whoever has promised not to claim neither claims nor begins to serve until that is over.
+
+    The first epoch of all was nobody's before: no promise can have been about it.
+    """
     arbiter, name = cluster.config.arbiter, moment.machine.name
     if arbiter is None:
         return
@@ -78,12 +81,13 @@ def promises_are_kept(cluster: Cluster, moment: Moment) -> None:
     for action in moment.decision.actions:
         if isinstance(action, Send) and isinstance(action.letter, Promise):
             cluster.history.promised[name] = cluster.now + arbiter.lease
-        claims = isinstance(action, Arbitrate) and isinstance(action.ask, arbitration.Claim)
+        claim = action.ask if isinstance(action, Arbitrate) else None
+        claims = isinstance(claim, arbitration.Claim) and claim.me.epoch > 1
         if claims and cluster.now < until:
             _fail(cluster, name, f"{action} within its promise until {until}")
     for group, local in moment.decision.state.groups.items():
         begins = local.confirmed and not moment.before.groups[group].confirmed
-        if begins and cluster.now < until:
+        if begins and local.epoch > 1 and cluster.now < until:
             _fail(cluster, name, f"{group} is served within a promise until {until}")
 
 

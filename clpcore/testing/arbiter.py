@@ -208,6 +208,10 @@ class ArbiterSuite(Suite):
             self.ask(world, how, cleared if how == "amend" else me)
             if me in self.ask(world, "read").suspects:
                 self.break_rule(rules.SUSPECTS_STAY, f"{how} did not take {me} off")
+            self.ask(world, "amend", found)
+            if me in self.ask(world, "read").suspects:
+                seen = f"an amend by what the owner had read before {how} made {me} a suspect again"
+                self.break_rule(rules.SUSPECTS_STAY, seen)
 
     # -- when the store fails
 

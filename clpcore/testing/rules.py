@@ -210,8 +210,10 @@ SESSION_GUARDS: Final = Rule(
     " the suspects.",
 )
 SUSPECTS_STAY: Final = Rule(
-    says="A suspect is taken off only by the owner's amend, or by its own boot's disclaim.",
-    next_step="Keep the suspects over claims and releases.",
+    says="A suspect is taken off only by the owner's amend, or by its own boot's disclaim, and for"
+    " good.",
+    next_step="Keep the suspects over claims and releases; of those that an amend names, write only"
+    " who still is one.",
 )
 
 # -- the spec

@@ -115,7 +115,10 @@ class Right:
         return attrs.evolve(old, sessions={**old.sessions, session.server: until})
 
     def amended(self, old: api.Record, new: api.Record) -> api.Record:
-        return new if (new.epoch, new.holder) == (old.epoch, old.holder) else old
+        if (new.epoch, new.holder) != (old.epoch, old.holder):
+            return old
+        still = tuple(each for each in new.suspects if each in old.suspects)
+        return attrs.evolve(new, suspects=still)
 
     def released(self, old: api.Record, me: api.Holder) -> api.Record:
         freed = attrs.evolve(old, holder=None) if old.holder == me else old
@@ -230,6 +233,11 @@ class ForgetsSuspects(Right):
         return attrs.evolve(record, suspects=()) if record.holder == me else record
 
 
+class SuspectsAgain(Right):
+    def amended(self, old: api.Record, new: api.Record) -> api.Record:
+        return new if (new.epoch, new.holder) == (old.epoch, old.holder) else old
+
+
 class ClaimsOnce(Right):
     async def claim(self, call: api.Call, ports: api.Ports, me: api.Holder) -> api.Record:
         if (await self.read(call, ports)).holder == me:
@@ -267,6 +275,7 @@ class ShowsALostAnswer(Right):
         (AnyBootRenews, rules.OTHERS_REFUSED),
         (NoLease, rules.SESSION_GUARDS),
         (ForgetsSuspects, rules.SUSPECTS_STAY),
+        (SuspectsAgain, rules.SUSPECTS_STAY),
         (ClaimsOnce, rules.HEALTHY),
         (WinsInSilence, rules.CLAIM_WINS),
         (ReleasesAnew, rules.ASKED_TWICE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -51,7 +51,7 @@ class Asking:
     async def _filled(self, owner: Balancer, pool: Pool) -> Pool:
         """Give a pool with the addresses of its cards, as it is if one is not told."""
         try:
-            each = await asyncio.gather(*(self._addresses(card) for card in pool.cards))
+            each = await _every(self._addresses(card) for card in pool.cards)
         except api.DriverError as error:
             self.unknown.append(compare.cards_unknown(owner, pool, str(error)))
             return pool
@@ -74,6 +74,15 @@ class Asking:
 
 async def _all(pages: AsyncIterator[Any]) -> list[Any]:
     return [each async for each in pages]
+
+
+async def _every(questions: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Give all answers; an error is raised when none is on its way any more."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for error in answers:
+        if isinstance(error, BaseException):
+            raise error
+    return [each for each in answers if not isinstance(each, BaseException)]
 
 
 def _read(what: str, read: Callable[[Body], _T], answer: Any) -> _T:  # noqa: ANN401 - the SDK's

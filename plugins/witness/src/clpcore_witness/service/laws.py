@@ -70,9 +70,15 @@ def claim(record: api.Record, me: api.Holder, leases: Leases, now: int) -> api.R
 
 
 def amend(record: api.Record, new: api.Record) -> api.Record:
-    """Write the owner's word; who is not the owner changes nothing."""
+    """Write the owner's word; who is not the owner changes nothing.
+
+    Who has taken itself off the suspects since the owner looked stays off.
+    """
     is_owners = record.holder is not None and new.holder == record.holder
-    return attrs.evolve(new, lapses_in=None) if is_owners and new.epoch == record.epoch else record
+    if not is_owners or new.epoch != record.epoch:
+        return record
+    still = tuple(each for each in new.suspects if each in record.suspects)
+    return attrs.evolve(new, suspects=still, lapses_in=None)
 
 
 def release(record: api.Record, me: api.Holder) -> api.Record:
