@@ -50,6 +50,8 @@ def _states(cluster: Cluster) -> dict[str, ClusterState]:
 
 def _missing(cluster: Cluster) -> str:
     """Tell what is not yet as it should be."""
+    if not _states(cluster):
+        return "no server runs"
     for name, state in _states(cluster).items():
         if state.phase is not Phase.ONLINE:
             return f"{name} is {state.phase.value}"
