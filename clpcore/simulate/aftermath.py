@@ -50,20 +50,16 @@ def _states(cluster: Cluster) -> dict[str, ClusterState]:
 
 def _missing(cluster: Cluster) -> str:
     """Tell what is not yet as it should be."""
-    if not _states(cluster):
-        return "no server runs"
     for name, state in _states(cluster).items():
         if state.phase is not Phase.ONLINE:
             return f"{name} is {state.phase.value}"
         if state.claims or state.operations:
             return f"{name} is busy: {state.claims} {state.operations}"
-    first, *rest = (
-        (state.kept.troubles, state.kept.maintenance) for state in _states(cluster).values()
-    )
-    if any(known != first for known in rest):
-        return f"not all servers know the same: {(first, *rest)}"
-    if any(word.on for word in first[1].values()):
-        return f"operators work on it: {first[1]}"
+    known = [(state.kept.troubles, state.kept.maintenance) for state in _states(cluster).values()]
+    if any(each != known[0] for each in known):
+        return f"not all servers know the same: {known}"
+    if any(word.on for _, words in known for word in words.values()):
+        return f"operators work on it: {known[0][1]}"
     for group in cluster.config.groups:
         record = _newest(cluster, group.name)
         homes = [name for name in cluster.machines if _online(cluster, name, group.name)]
