@@ -181,10 +181,16 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
         return _stopped(turn, operation, record)
     if state is Shown.ONLINE and _is_its_end(turn, operation, record):
         return _arrived(operation, record)
-    if record.owner:
+    if record.owner and not _is_left_to_it(turn, operation, record):
         _insist(turn, operation, record)
         return None
     return _ask_target(turn, operation, record)
+
+
+def _is_left_to_it(turn: Turn, operation: Operation, record: Record) -> bool:
+    """Tell whether nobody but the operator who waits starts the group: its owner has ended."""
+    starts = isinstance(operation.request.op, ops.GroupStart)
+    return starts and record.wanted is not Wanted.AUTO and not evidence.lives(turn, record)
 
 
 def _arrived(operation: Operation, record: Record) -> Result:
