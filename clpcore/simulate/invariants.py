@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from clpcore.model import arbitration
 from clpcore.model import inputs as given
 from clpcore.model.actions import Activate, Answer, Driven
 from clpcore.model.arbitration import Holder
 from clpcore.model.kept import BootKept, Kept
 from clpcore.model.ownership import EvidenceKind, Record, Version
 from clpcore.model.peer import Propose, Records
+from clpcore.model.protection import Policy
 from clpcore.model.state import ClusterState, Decision
 from clpcore.model.states import Exclusion, Presence, Verdict
 from clpcore.simulate import cutoff, honesty, rights
@@ -209,13 +211,24 @@ def _is_cleared(cluster: Cluster, moment: Moment) -> None:
             continue
         found = cluster.surroundings.arbiter.records.get(group)
         mine = Holder(moment.machine.name, incarnation.boot, local.epoch)
-        if found is None or found.holder != mine or found.suspects:
+        if not _is_its(found, mine, cluster.config.policy):
             _fail(cluster, moment, f"{group} is served as {mine}, and the arbiter says {found}")
         for each in moment.decision.state.kept.records[group].evidence:
             machine = cluster.machines[each.server]
             known = each.kind is EvidenceKind.NEW_BOOT and not machine.serves(group)
             if not known and not _true(cluster, machine, each.boot, each.kind):
                 _fail(cluster, moment, f"{group}: {each} is not true: {machine.stored}")
+
+
+def _is_its(found: arbitration.Record | None, mine: Holder, policy: Policy) -> bool:
+    """Tell whether the arbiter's record lets *mine* serve.
+
+    Without leases it may be claimed from it in that very moment: whoever does waits for its end.
+    """
+    if found is None:
+        return False
+    overtaken = policy is Policy.FENCE and mine in found.suspects
+    return overtaken or (found.holder == mine and not found.suspects)
 
 
 def _before(moment: Moment, record: Record) -> Record:
