@@ -136,7 +136,10 @@ class Cluster:
     def pause(self, name: str, ms: int) -> None:
         """Freeze the machine for *ms*: its clock goes on, nothing on it runs."""
         machine = self.machines[name]
+        due = machine.bites_at == machine.frozen_until + 1
         machine.frozen_until = max(machine.frozen_until, self.now + ms)
+        if due:
+            self._bite_at(machine, machine.frozen_until + 1)
         self.after(ms, lambda: machine.thaw(self.now))
         self.hang(name, ms)
 
@@ -151,8 +154,7 @@ class Cluster:
         """End a pause."""
         machine, agent = self.machines[name], self.machines[name].agent
         if machine.bites_at == machine.frozen_until + 1:
-            machine.bites_at = self.now + 1
-            self.after(1, functools.partial(self._bite, machine, machine.bites_at))
+            self._bite_at(machine, self.now + 1)
         machine.frozen_until = self.now
         machine.thaw(self.now)
         if agent is not None and agent.paused_until > self.now:
@@ -238,23 +240,20 @@ class Cluster:
             machine.bites_at = None
             return
         fed = min(self.now - machine.zero, until) + machine.zero
-        bites_at = fed + arbiter.watchdog
-        if machine.bites_at is not None:
-            bites_at = max(bites_at, machine.bites_at)
+        bites_at = max(fed + arbiter.watchdog, machine.bites_at or 0)
         if bites_at != machine.bites_at:
-            machine.bites_at = bites_at
-            self.after(
-                max(0, bites_at - self.now), functools.partial(self._bite, machine, bites_at)
-            )
+            self._bite_at(machine, bites_at)
+
+    def _bite_at(self, machine: Machine, at: int) -> None:
+        machine.bites_at = at
+        self.after(max(0, at - self.now), functools.partial(self._bite, machine, at))
 
     def _bite(self, machine: Machine, at: int) -> None:
         """Reset the machine if its watchdog was not fed in time; a frozen one does not count."""
         if not machine.on or machine.bites_at != at:
             return
         if machine.frozen_until > self.now:
-            machine.bites_at = machine.frozen_until + 1
-            wait = machine.bites_at - self.now
-            self.after(wait, functools.partial(self._bite, machine, machine.bites_at))
+            self._bite_at(machine, machine.frozen_until + 1)
             return
         self._say(machine.name, "is reset by its watchdog")
         self.kill(machine.name)
