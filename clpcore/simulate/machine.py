@@ -87,6 +87,11 @@ class Machine:
     lossy: bool = False  # a power cut takes what the disk was not told to sync
     synced: Kept = Kept()  # what a power cut leaves on a lossy disk
 
+    @property
+    def boot_id(self) -> str:
+        """Give the kernel's name of the boot, the only one that no lost journal makes twice."""
+        return f"{self.name}-{self.boots}"
+
     def switch_on(self, now: int) -> None:
         """Begin a new boot, with nothing running and /run empty."""
         self.on, self.boots, self.zero = True, self.boots + 1, now
@@ -117,13 +122,12 @@ class Machine:
             key=lambda life: (life.boot.counter, life.start, life.over),
             default=None,
         )
-        boot_id = f"{self.name}-{self.boots}"
         if last is None:
-            life = Life(Boot(1, boot_id), 1)
-        elif last.boot.id == boot_id and not last.over:
+            life = Life(Boot(1, self.boot_id), 1)
+        elif last.boot.id == self.boot_id and not last.over:
             life = Life(last.boot, last.start + 1)
         else:
-            life = Life(Boot(last.boot.counter + 1, boot_id), 1)
+            life = Life(Boot(last.boot.counter + 1, self.boot_id), 1)
         if self.remembered is not None and self.remembered.boot.counter != life.boot.counter:
             self.run = BootKept(left=self.run.left, suspended=self.run.suspended)
         self.stored = self.remembered = life
