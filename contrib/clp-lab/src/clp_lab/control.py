@@ -62,7 +62,12 @@ class Control:
         return Spot(self.folder, CLIENT)
 
     def fault(self, verb: str, **details: object) -> int:
-        """Do something to the lab, in the words of `clp lab fault`; gives when it took effect."""
+        """Do something to the lab, in the words of `clp lab fault`.
+
+        Returns:
+            The monotonic nanosecond just before it took effect: what it causes comes after.
+
+        """
         return int(self._ask({"do": "fault", "verb": verb, **details})["at"])
 
     def kill(self, server: str) -> int:

@@ -113,23 +113,24 @@ class Faults:
 
     def _cable(self, name: str, *, plugged: bool) -> int:
         place = self._cluster.machine(name)
+        at = time.monotonic_ns()
         self._cluster.network.set_cable(name, place.life.slot, plugged=plugged)
-        return time.monotonic_ns()
+        return at
 
     def _shape(self, request: Message) -> int:
-        faults = request["faults"]
+        faults, at = request["faults"], time.monotonic_ns()
         for pair in self._pairs(request):
             self._cluster.network.change(pair, lambda way: attrs.evolve(way, **faults))
-        return time.monotonic_ns()
+        return at
 
     def _heal(self, request: Message) -> int:
         """Make ways good again: those of the request, or all of them."""
-        changed = list(self._cluster.network.ways)
+        changed, at = list(self._cluster.network.ways), time.monotonic_ns()
         if request["a"] is not None:
             changed = self._pairs(request)
         for pair in changed:
             self._cluster.network.change(pair, lambda _way: GOOD)
-        return time.monotonic_ns()
+        return at
 
     def _pairs(self, request: Message) -> list[tuple[str, str]]:
         a, b = request["a"], request["b"] or EVERYBODY

@@ -62,7 +62,7 @@ class Place:
         """Begin a life: namespaces, port, PID 1; `await_ready` tells how it went."""
         ours, theirs = Channel.pair()
         ours.sock.settimeout(_PATIENCE_S)
-        slot = self.life.slot
+        slot, since = self.life.slot, time.monotonic_ns()
         with self.network.plug(self.name, slot, self.wiring):
             self.board.set_live(slot, live=True)
             with _signals_held():
@@ -73,7 +73,7 @@ class Place:
         self.pid = _born(ours, midwife)
         self.board.set_pid(slot, self.pid)
         self.channel, self.power, self.because = ours, Power.UP, ""
-        self.lives, self.since = self.lives + 1, time.monotonic_ns()
+        self.lives, self.since = self.lives + 1, since
 
     def await_ready(self) -> None:
         """Wait until the PID 1 works; LabError with its own words when it cannot."""
@@ -143,10 +143,11 @@ class Place:
         """Let a paused machine go on where it was."""
         if self.power is not Power.PAUSED:
             raise LabError(f"{self.name} is {self.power.value}, not paused")
+        self.since = time.monotonic_ns()
         for pid in sorted(members(self.pid), reverse=True):
             _signal(pid, signal.SIGCONT)
         self.board.set_live(self.life.slot, live=True)
-        self.power, self.since = Power.UP, time.monotonic_ns()
+        self.power = Power.UP
 
 
 def _born(channel: Channel, midwife: int) -> int:
