@@ -66,6 +66,14 @@ def _give_way(turn: Turn, group: str, to: str, epoch: int) -> None:
         troubles.begin(turn, group, because)
         holding.lose(turn, group)
         turn.groups.change(group, lost=True)
+        _forget_what_it_told(turn, group, to)
+
+
+def _forget_what_it_told(turn: Turn, group: str, server: str) -> None:
+    """It has said which record it holds before it had this one: let it be asked again."""
+    told = turn.peers[server].told
+    if group in told:
+        turn.peers.change(server, told={name: told[name] for name in told if name != group})
 
 
 def _compare_evidence(turn: Turn, mine: Record, theirs: Record) -> None:
