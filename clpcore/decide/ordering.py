@@ -78,7 +78,8 @@ def _go_up(turn: Turn, group: Group, local: LocalGroup) -> None:
         resource = turn.resources[group.name, name]
         if resource.doing is not None or resource.presence is Presence.ACTIVE or resource.stuck:
             continue
-        if resource.presence is Presence.UNKNOWN and resource.tries == 0:
+        is_tried = resource.tries > 0 and name not in local.parked
+        if resource.presence is Presence.UNKNOWN and not is_tried:
             _probe(turn, group, name)
         elif suspended or not _may_begin(turn, group, local, name):
             continue
