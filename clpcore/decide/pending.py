@@ -11,6 +11,7 @@ from clpcore.decide import (
     endings,
     evidence,
     holding,
+    maintenance,
     operations,
     placement,
     reporting,
@@ -265,6 +266,6 @@ def _ask_target(turn: Turn, operation: Operation, record: Record) -> Result | No
     if refusal is None:
         why = placement.named(operation.target)
         placement.nominate(turn, record.group, operation.target, why)
-    elif record.wanted is not Wanted.AUTO:
+    elif record.wanted is not Wanted.AUTO or maintenance.suspended(turn):
         return False, refusal
     return None
