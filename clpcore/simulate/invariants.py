@@ -59,6 +59,7 @@ class History:
         holders: by group and epoch, who has activated under it, in which boot.
         won: by server, boot and group, whom the arbiter has made a suspect by its claims.
         promised: by server, until when it has promised not to claim.
+        said: the same, and a journal that was lost takes nothing of it back.
         killed: by server, boot and group, what was ended by SIGKILL.
         versions: by group, epoch and version, the record that was told under it.
         np_answered: by server, when a target of NP resolution has answered it last.
@@ -70,6 +71,7 @@ class History:
     holders: dict[tuple[str, int], tuple[str, int]] = attrs.field(factory=dict)
     won: dict[tuple[str, int, str], set[str]] = attrs.field(factory=dict)
     promised: dict[str, int] = attrs.field(factory=dict)
+    said: dict[str, int] = attrs.field(factory=dict)
     served: dict[str, tuple[int, str, int]] = attrs.field(factory=dict)
     unstopped: dict[tuple[str, str, str], int] = attrs.field(factory=dict)
     claimed: dict[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
@@ -374,11 +376,8 @@ def wakes_later(cluster: Cluster, moment: Moment) -> None:
     """No step asks to be woken now: it would never come to rest."""
     wake, now = moment.decision.wake_at, moment.decision.state.now
     if wake is not None and wake <= now:
-        _fail(
-            cluster,
-            moment,
-            f"wake_at {wake} is not after {now}: {dict(moment.decision.state.due)} {moment.taken}",
-        )
+        due = dict(moment.decision.state.due)
+        _fail(cluster, moment, f"wake_at {wake} is not after {now}: {due} {moment.taken}")
 
 
 RULES = (

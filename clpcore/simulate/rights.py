@@ -81,6 +81,7 @@ def promises_are_kept(cluster: Cluster, moment: Moment) -> None:
     for action in moment.decision.actions:
         if isinstance(action, Send) and isinstance(action.letter, Promise):
             cluster.history.promised[name] = cluster.now + arbiter.lease
+            cluster.history.said[name] = cluster.now + arbiter.lease
         claim = action.ask if isinstance(action, Arbitrate) else None
         claims = isinstance(claim, arbitration.Claim) and claim.me.epoch > 1
         if claims and cluster.now < until:
@@ -165,7 +166,7 @@ def a_lease_is_covered(cluster: Cluster, moment: Moment) -> None:
     if now <= before or arbiter is None or arbiter.lease == 0:
         return
     others = (each for each in cluster.config.server_names if each != name)
-    sure = min((cluster.history.promised.get(each, 0) for each in others), default=0)
+    sure = min((cluster.history.said.get(each, 0) for each in others), default=0)
     store = cluster.surroundings.arbiter
     known, sure = store.leases.get(name), max(sure, store.refuses_until)
     if known is not None and known.boot == moment.before.incarnation.boot:
