@@ -105,15 +105,34 @@ def _help(cluster: Cluster) -> None:
         elif any(resource.stuck for resource in state.resources.values()):
             cluster.kill(name)
             cluster.boot(name)
-        for group, local in state.groups.items():
-            if local.halted is not None and local.goal is Goal.UP:
-                cluster.ask(name, ops.GroupStop(group))
-            elif state.kept.records[group].wanted is Wanted.BLOCKED and not state.operations:
-                cluster.ask(name, ops.GroupStart(group))
-            elif local.note is not None and local.note.key == "rc568":
-                cluster.ask(name, ops.ClusterStart())
-            elif local.parked and not state.operations:
-                cluster.ask(name, ops.GroupRestart(group))
+        for group in state.groups:
+            if (op := _remedy(state, group)) is not None:
+                cluster.ask(name, op)
+
+
+def _remedy(state: ClusterState, group: str) -> ops.Op | None:
+    """Give what the sentences about *group* tell an operator to do."""
+    local = state.groups[group]
+    if local.halted is not None and local.goal is Goal.UP:
+        return ops.GroupStop(group)
+    if state.kept.records[group].wanted is Wanted.BLOCKED and not state.operations:
+        return ops.GroupStart(group)
+    if local.note is not None and local.note.key == "rc568":
+        return ops.ClusterStart()
+    if local.parked and not state.operations:
+        return ops.GroupRestart(group)
+    awaited = _stopped_one(state, group)
+    return ops.GroupStart(awaited) if awaited else None
+
+
+def _stopped_one(state: ClusterState, group: str) -> str:
+    """Give the group that *group* is to start after, if it stays stopped until somebody acts."""
+    note = state.groups[group].note
+    other = str(dict(note.args)["other"]) if note is not None and note.key == "rc15" else ""
+    asked = {operation.group for operation in state.operations.values()}
+    if not other or other in asked or state.kept.records[other].wanted is Wanted.AUTO:
+        return ""
+    return other
 
 
 def _end_the_work(cluster: Cluster) -> None:
