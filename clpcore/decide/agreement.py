@@ -233,7 +233,9 @@ def become_current(turn: Turn, group: str) -> None:
     rest = holding.others(turn, record)
     if turn.config.arbiter is not None:  # it tells who owns; the others, what operators want
         rest = tuple(name for name in rest if name in turn.up)
-    counts = turn.me in record.cohort and not _waits_for_a_newer_one(turn, record)
+    elif turn.groups[group].lost and _nobody_knows_more(turn, record):
+        turn.groups.change(group, lost=False)
+    counts = turn.me in record.cohort and not turn.groups[group].lost
     if counts and all(turn.peers[name].told.get(group) == record.version for name in rest):
         turn.current.put(group, True)
     elif turn.alone and _word_of_operator(turn, record, rest):
@@ -241,20 +243,10 @@ def become_current(turn: Turn, group: str) -> None:
         turn.current.put(group, True)
 
 
-def _waits_for_a_newer_one(turn: Turn, record: Record) -> bool:
-    """Tell whether this server gave way to an epoch whose record it has yet to learn.
-
-    Nobody is left who could know it when all servers hold this one: its journal was lost.
-    """
-    group = record.group
-    if not turn.groups[group].lost:
-        return False
-    nobody = all(
-        peer.up and peer.told.get(group) == record.version for _, peer in turn.peers.items()
-    )
-    if nobody and not evidence.holds(turn, group) and turn.config.arbiter is None:
-        turn.groups.change(group, lost=False)
-    return turn.groups[group].lost
+def _nobody_knows_more(turn: Turn, record: Record) -> bool:
+    """Tell whether the newer record that this server gave way to is lost: all hold this one."""
+    told = (peer.told.get(record.group) for _, peer in turn.peers.items() if peer.up)
+    return [*told] == [record.version] * len(turn.peers)
 
 
 def _word_of_operator(turn: Turn, record: Record, rest: tuple[str, ...]) -> bool:

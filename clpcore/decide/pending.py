@@ -183,7 +183,7 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
     if state is Shown.ONLINE and _is_its_end(turn, operation, record):
         return _arrived(operation, record)
     if record.owner and not _is_left_to_it(turn, operation, record):
-        if _is_moot(turn, record):
+        if _is_over(turn, record):
             waits = turn.groups[record.group].note
             return False, waits or messages.because("op17", group=record.group)
         _insist(turn, operation, record)
@@ -193,12 +193,11 @@ def _result(turn: Turn, operation: Operation) -> Result | None:
 
 def _is_left_to_it(turn: Turn, operation: Operation, record: Record) -> bool:
     """Tell whether nobody but the operator who waits starts the group: its owner has ended."""
-    starts = isinstance(operation.request.op, ops.GroupStart)
-    return starts and record.wanted is not Wanted.AUTO and not evidence.lives(turn, record)
+    return isinstance(operation.request.op, ops.GroupStart) and _is_over(turn, record)
 
 
-def _is_moot(turn: Turn, record: Record) -> bool:
-    """Tell whether nothing is left to be moved: its owner has ended, and it shall stay stopped."""
+def _is_over(turn: Turn, record: Record) -> bool:
+    """Tell whether its owner is not heard in that life any more, and it shall stay stopped."""
     return record.wanted is not Wanted.AUTO and not evidence.lives(turn, record)
 
 
