@@ -80,12 +80,13 @@ def _is_needed(turn: Turn, victim: str) -> bool:
 
 
 def _suspects(turn: Turn) -> tuple[str, ...]:
-    """Give whom the records name that this server has won: it alone may stop them by force."""
+    """Give whom the records that this server has won wait for: it alone may stop them by force."""
     return tuple(
         each.server
         for _, tenure in turn.tenures.items()
         if tenure.wants is Wants.CLEAR and tenure.record is not None
         for each in tenure.record.suspects
+        if evidence.proof_about(turn, each.server, each.boot) is None
     )
 
 

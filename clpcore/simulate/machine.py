@@ -92,6 +92,11 @@ class Machine:
         """Give the kernel's name of the boot, the only one that no lost journal makes twice."""
         return f"{self.name}-{self.boots}"
 
+    @property
+    def has_old_number(self) -> bool:
+        """Tell whether an earlier life may have had this one's number: the journal was lost."""
+        return self.stored is not None and self.stored.boot.counter < self.boots
+
     def switch_on(self, now: int) -> None:
         """Begin a new boot, with nothing running and /run empty."""
         self.on, self.boots, self.zero = True, self.boots + 1, now

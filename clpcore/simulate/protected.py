@@ -38,6 +38,7 @@ _PER_GROUP: Final = (
     "set lbppw{n}.interval 60000",
 )
 _WAITS: Final = (3, 40, 150, 400, 900, 2_500, 2_500, 6_000)
+_LEASE_IS_PROOF: Final = "set on_fence_failure lease"
 _OFTEN, _HALF, _SELDOM = 0.8, 0.5, 0.25
 
 
@@ -57,6 +58,7 @@ def schedule(seed: int, kind: str, *, length: int = 8) -> Lines:
     lines += [f"boot {name}" for name in names if dice.random() < _OFTEN] or ["boot node1"]
     lines.append(f"run {dice.choice((0, 10, 300, 1_000))} ms")
     deal = _Dealer(dice, kind, names, groups)
+    deal.short = deal.short or _LEASE_IS_PROOF in lines
     host = Announcer.of(f"freezes {kind} {seed}", names)
     lines += host.configuration()
     for _ in range(dice.choice((1, 2, 3, 4, length))):
@@ -77,7 +79,7 @@ def _protection(dice: random.Random, kind: str) -> list[str]:
     if leases is not None:
         lines.append(f"arbiter witness1 {dice.choice(leases)}")
     if kind in ("both", "error") and dice.random() < _SELDOM:
-        lines.append("set on_fence_failure lease")
+        lines.append(_LEASE_IS_PROOF)
     return lines
 
 
@@ -90,6 +92,7 @@ class _Dealer:
         self.names = names
         self.groups = groups
         self.lost = False
+        self.short = kind in ("lease", "error")  # no freeze is longer than a lease counts on (T3)
         deals: list[Fault] = [self._machine, self._machine, self._network, self._network]
         deals += [self._agent, self._operator, self._resource, self._freeze]
         deals += [self._np] if kind == "np" else []
@@ -153,8 +156,7 @@ class _Dealer:
     def _freeze(self) -> str:
         """Freeze a machine, or hang its agent alone: that is what a watchdog is for."""
         server = self._server()
-        short = self.kind in ("lease", "error")
-        freezes = (100, 600, 900) if short else (100, 900, 3_000, 30_000)
+        freezes = (100, 600, 900) if self.short else (100, 900, 3_000, 30_000)
         hangs = (300, 2_000, 5_000, 20_000)
         return self.dice.choice(
             (
