@@ -100,7 +100,8 @@ def a_takeover_rests_on_an_answer(cluster: Cluster, moment: Moment) -> None:
         old = moment.kept.records.get(group)
         if old is record or record.owner != me.name or record.version.proposer != me.name:
             continue
-        known = old.evidence if old is not None else ()
+        known = [each for other in moment.came if other.group == group for each in other.evidence]
+        known += old.evidence if old is not None else ()
         new = [each for each in record.evidence if each.kind in _UNPROVEN and each not in known]
         replaced += [each.server for each in new]
         for each in new:

@@ -43,6 +43,12 @@ class Moment:
     kept: Kept
     run: BootKept
 
+    @property
+    def came(self) -> tuple[Record, ...]:
+        """Give the records of others that it took."""
+        letter = self.taken.letter if isinstance(self.taken, given.GotLetter) else None
+        return letter.records if isinstance(letter, Propose | Records) else ()
+
 
 @attrs.define(eq=False)
 class History:
@@ -237,24 +243,16 @@ def _is_its(found: arbitration.Record | None, mine: Holder, policy: Policy) -> b
 
 def _before(moment: Moment, record: Record) -> Record:
     """Give the record that was replaced; perhaps one that came in the same step."""
-    older = [r for r in _came(moment) if r.group == record.group and r.rank < record.rank]
+    older = [r for r in moment.came if r.group == record.group and r.rank < record.rank]
     return max((moment.kept.records[record.group], *older), key=lambda each: each.rank)
-
-
-def _came(moment: Moment) -> tuple[Record, ...]:
-    letter = moment.taken.letter if isinstance(moment.taken, given.GotLetter) else None
-    return letter.records if isinstance(letter, Propose | Records) else ()
 
 
 def _covered(cluster: Cluster, record: Record, other: str) -> bool:
     machine = cluster.machines[other]
     if cluster.history.journaled.get((other, record.group), 0) >= record.epoch:
         return True
-    return any(
-        _true(cluster, machine, evidence.boot, evidence.kind)
-        for evidence in record.evidence
-        if evidence.server == other
-    )
+    about = [each for each in record.evidence if each.server == other]
+    return any(_true(cluster, machine, each.boot, each.kind) for each in about)
 
 
 def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> bool:
@@ -285,10 +283,10 @@ def only_who_is_current_claims(cluster: Cluster, moment: Moment) -> None:
             _fail(cluster, moment, f"{group}: the cohort leaves it out, and it is current")
     for group, record in _changed(moment):
         old = _before(moment, record)
-        mine = record.owner == record.version.proposer == name and record not in _came(moment)
+        mine = record.owner == record.version.proposer == name and record not in moment.came
         if not mine or record.epoch == old.epoch:
             continue
-        stale = moment.before.groups[group].lost and not _came(moment)  # it gave way
+        stale = moment.before.groups[group].lost and not moment.came  # it gave way
         if group not in before | current or stale:
             _fail(cluster, moment, f"{group} is claimed by who is not current: {record}")
         if old.owner != name and old.owner in old.cohort and not _rests_on(record, old):
@@ -304,7 +302,7 @@ def _rests_on(record: Record, old: Record) -> bool:
 def nobody_is_left_out_alive(cluster: Cluster, moment: Moment) -> None:
     """Whoever makes a cohort smaller has proof about those whom it leaves out."""
     for group, record in _changed(moment):
-        mine = record.version.proposer == moment.machine.name and record not in _came(moment)
+        mine = record.version.proposer == moment.machine.name and record not in moment.came
         if not mine or not cluster.config.exclusive or cluster.config.arbiter is not None:
             continue
         if record == attrs.evolve(moment.kept.records[group], version=record.version):
