@@ -224,8 +224,7 @@ def _is_cleared(cluster: Cluster, moment: Moment) -> None:
             _fail(cluster, moment, f"{group} is served as {mine}, and the arbiter says {found}")
         for each in moment.decision.state.kept.records[group].evidence:
             machine = cluster.machines[each.server]
-            another = each.kind is EvidenceKind.NEW_BOOT or machine.has_old_number
-            known = another and not machine.serves(group)
+            known = each.kind is EvidenceKind.NEW_BOOT and not machine.serves(group)
             if not known and not _true(cluster, machine, each.boot, each.kind):
                 _fail(cluster, moment, f"{group}: {each} is not true: {machine.stored}")
 
@@ -265,7 +264,7 @@ def _true(cluster: Cluster, machine: Machine, boot: int, kind: EvidenceKind) -> 
     life = machine.stored
     if not machine.on or life is None or machine.run.left:
         return True
-    return life.over or life.boot.counter > boot
+    return life.over or life.boot.counter > boot or machine.repeats_a_number
 
 
 def only_who_is_current_claims(cluster: Cluster, moment: Moment) -> None:
@@ -325,6 +324,7 @@ def a_failed_stop_blocks(cluster: Cluster, moment: Moment) -> None:
     for (group, resource, server), boot in cluster.history.unstopped.items():
         machine = cluster.machines[server]
         over = not machine.on or machine.stored is None or machine.stored.boot.counter > boot
+        over |= machine.repeats_a_number  # it has had a power cut since
         if group in groups and server != name and not over and cluster.history.exclusive:
             _fail(cluster, moment, f"{group}: {resource} was not stopped on {server}")
 

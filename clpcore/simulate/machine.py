@@ -93,9 +93,13 @@ class Machine:
         return f"{self.name}-{self.boots}"
 
     @property
-    def has_old_number(self) -> bool:
-        """Tell whether an earlier life may have had this one's number: the journal was lost."""
-        return self.stored is not None and self.stored.boot.counter < self.boots
+    def repeats_a_number(self) -> bool:
+        """Tell whether an earlier life may have had this one's number, and nothing runs here.
+
+        The journal that counts lives was lost: a word about that number may mean the earlier one.
+        """
+        repeats = self.stored is not None and self.stored.boot.counter < self.boots
+        return repeats and not any(self.serves(group) for group, _ in self.truth)
 
     def switch_on(self, now: int) -> None:
         """Begin a new boot, with nothing running and /run empty."""
