@@ -139,11 +139,9 @@ def _work(
     seconds: float,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever gathers ends it
-    gc.freeze()
-    gc.disable()  # what a history leaves behind is collected once a round
+    gc.freeze()  # what a history leaves behind is collected often: little memory is fast
     for each in rounds(kinds, start, first, step, seconds):
         told.put(each)
-        gc.collect()
     told.put(None)
 
 
