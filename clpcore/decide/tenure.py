@@ -124,7 +124,7 @@ def _claim(turn: Turn, record: Record, tenure: Tenure) -> arbitration.Question |
     if obstacle := session.obstacle(turn, fresh=fresh) or here:
         holding.note(turn, group, obstacle)
         return None
-    if known is None:
+    if known is None or verdicts.used_before(turn, known):
         return arbitration.Read()
     holder, holds = known.holder, evidence.holds(turn, group)
     if holder is not None and verdicts.is_mine(turn, holder) and not holds:

@@ -92,13 +92,23 @@ def _looked(turn: Turn, group: str, wants: Wants, found: arbitration.Record) -> 
 
 def _notice_a_forgotten_life(turn: Turn, found: arbitration.Record) -> None:
     """Take a higher number when a life of this server is named that its journal has lost."""
-    now, arbiter = turn.incarnation.boot, turn.config.arbiter
+    used, arbiter = used_before(turn, found), turn.config.arbiter
+    if used and arbiter is not None:
+        numbering.rise_above(turn, arbiter.name, used)
+
+
+def used_before(turn: Turn, found: arbitration.Record) -> int:
+    """Give the highest number of another life of this server that is not below its own; 0: none.
+
+    Until this server has a higher one, which waits for all that runs here to be stopped, it claims
+    nothing: whoever knows that life would take this one for it.
+    """
+    now = turn.incarnation.boot
     named = (each for each in (found.holder, *found.suspects) if each is not None)
     lives = [(each.server, each.boot.counter) for each in named if each.boot != now]
     lives += [life for life in map(_ended, found.evidence) if life is not None]
     used = max((number for server, number in lives if server == turn.me), default=0)
-    if used >= now.counter and arbiter is not None:
-        numbering.rise_above(turn, arbiter.name, used)
+    return used if used >= now.counter else 0
 
 
 def word(suspect: Holder, kind: EvidenceKind) -> str:
